@@ -13,3 +13,9 @@ pub trait Link: Send {
     /// ([`io::ErrorKind::Interrupted`]).
     fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()>;
 }
+
+impl<L: Link + ?Sized> Link for &mut L {
+    fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
+        (**self).send(head, pages)
+    }
+}

@@ -1,1 +1,25 @@
-//! sim
+//! A guest, a link and a clock that are only numbers, under the shipped engine.
+//!
+//! Nothing here knows how to migrate: the engine does, on these implementations of its traits. A [`SimGuest`] runs
+//! a [`DirtyModel`] on a [`VirtualClock`], and a [`SimLink`] moves that clock. Predictions are such runs over a
+//! [`SimWire::counting`] wire; tests restore a kept wire into a [`SimTarget`] and compare [`SimGuest::snapshot`]
+//! with [`SimTarget::snapshot`]. On one thread a run is deterministic.
+
+mod clock;
+mod content;
+mod error;
+mod fault;
+mod guest;
+mod hvm_context;
+mod link;
+mod model;
+mod target;
+
+pub use clock::VirtualClock;
+pub use content::Content;
+pub use error::SimError;
+pub use fault::FaultPoint;
+pub use guest::{SimBatch, SimConfig, SimGuest, SimSource, SimToolstack, SimTracker};
+pub use link::{SimLink, SimWire};
+pub use model::{ConstantRate, DirtyModel, Event};
+pub use target::SimTarget;

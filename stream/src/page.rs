@@ -107,6 +107,26 @@ impl PageType {
     }
 }
 
+impl fmt::Display for PageType {
+    /// Xen's name for it, without the `XEN_DOMCTL_PFINFO_`; `_PIN` stands for `LPINTAB`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NoTab => "NOTAB",
+            Self::L1Tab => "L1TAB",
+            Self::L2Tab => "L2TAB",
+            Self::L3Tab => "L3TAB",
+            Self::L4Tab => "L4TAB",
+            Self::L1TabPinned => "L1TAB_PIN",
+            Self::L2TabPinned => "L2TAB_PIN",
+            Self::L3TabPinned => "L3TAB_PIN",
+            Self::L4TabPinned => "L4TAB_PIN",
+            Self::Broken => "BROKEN",
+            Self::XAlloc => "XALLOC",
+            Self::XTab => "XTAB",
+        })
+    }
+}
+
 /// One entry of a `PAGE_DATA` record: which page, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageEntry {

@@ -1,5 +1,8 @@
 //! The records of a libxc stream, as values.
 
+use std::fmt;
+
+use super::RecordType;
 use crate::Pfn;
 
 /// The kind of guest that a stream describes (domain header, `type`).
@@ -9,6 +12,15 @@ pub enum DomainKind {
     Pv,
     /// x86 HVM or PVH (2).
     Hvm,
+}
+
+impl fmt::Display for DomainKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pv => "PV",
+            Self::Hvm => "HVM",
+        })
+    }
 }
 
 /// The domain header: what the guest is and which Xen wrote it.
@@ -127,4 +139,40 @@ pub enum Record {
     CpuidPolicy(Vec<CpuidLeaf>),
     /// MSR policy.
     MsrPolicy(Vec<MsrEntry>),
+}
+
+impl Record {
+    /// Its type.
+    #[must_use]
+    pub fn record_type(&self) -> RecordType {
+        match self {
+            Self::End => RecordType::End,
+            Self::PvInfo { .. } => RecordType::PvInfo,
+            Self::PvP2mFrames { .. } => RecordType::PvP2mFrames,
+            Self::PvVcpu { part, .. } => part.record_type(),
+            Self::SharedInfo(_) => RecordType::SharedInfo,
+            Self::TscInfo(_) => RecordType::TscInfo,
+            Self::HvmContext(_) => RecordType::HvmContext,
+            Self::HvmParams(_) => RecordType::HvmParams,
+            Self::Verify => RecordType::Verify,
+            Self::Checkpoint => RecordType::Checkpoint,
+            Self::CheckpointDirtyPfns(_) => RecordType::CheckpointDirtyPfns,
+            Self::StaticDataEnd => RecordType::StaticDataEnd,
+            Self::CpuidPolicy(_) => RecordType::CpuidPolicy,
+            Self::MsrPolicy(_) => RecordType::MsrPolicy,
+        }
+    }
+}
+
+impl VcpuPart {
+    /// The type of the record that holds this part.
+    #[must_use]
+    pub fn record_type(self) -> RecordType {
+        match self {
+            Self::Basic => RecordType::PvVcpuBasic,
+            Self::Extended => RecordType::PvVcpuExtended,
+            Self::Xsave => RecordType::PvVcpuXsave,
+            Self::Msrs => RecordType::PvVcpuMsrs,
+        }
+    }
 }

@@ -1,0 +1,396 @@
+//! The save loop: pre-copy in rounds, then stop-and-copy.
+
+mod held;
+mod outlet;
+mod passes;
+mod report;
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use policy::bandwidth::{BandwidthPolicy, Stage};
+use policy::stop::{Decision, StopPolicy};
+use policy::{Facts, Round};
+use stream::libxc::Record;
+
+use held::Held;
+use outlet::{Closed, Job, Outcome, Outlet};
+use passes::Passes;
+
+pub(crate) use report::seconds;
+pub use report::{SaveReport, Waterfall};
+
+use crate::{
+    Abort, BoxError, Context, DirtyTracker, Error, Event, PfnSet, Phase, RecordSink, SinkError, SourceDomain,
+    Toolstack,
+};
+
+/// The domain that is saved.
+pub struct Source<'a, D> {
+    /// Its memory and state.
+    pub domain: &'a mut D,
+    /// Its log-dirty.
+    pub tracker: &'a mut dyn DirtyTracker,
+    /// Who may suspend it.
+    pub toolstack: &'a mut dyn Toolstack,
+}
+
+impl<D> fmt::Debug for Source<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").finish_non_exhaustive()
+    }
+}
+
+/// In how many threads a save runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// In one, and so the same way each time: for the simulator.
+    Inline,
+    /// One harvests and maps, the other paces and writes.
+    Pipelined,
+}
+
+/// How to save.
+pub struct SaveOptions {
+    /// With a pre-copy; otherwise the guest is suspended first.
+    pub live: bool,
+    /// Send every page once more at the end, for the target to compare.
+    pub verify: bool,
+    /// When to leave the pre-copy.
+    pub stop: Box<dyn StopPolicy>,
+    /// How fast to send.
+    pub bandwidth: Box<dyn BandwidthPolicy>,
+    /// In how many threads.
+    pub threads: Threads,
+    /// Pages in a batch.
+    pub batch: usize,
+    /// How often, within a round, to look which of its pages are dirty again and need not be sent yet.
+    pub peek_every: Duration,
+}
+
+/// Pages in a batch, as in Xen (`MAX_BATCH_SIZE`): 4 MiB.
+pub const BATCH_PAGES: usize = 1024;
+/// Ten looks a second: on the host world one costs about a millisecond per GiB.
+const PEEK_EVERY: Duration = Duration::from_millis(100);
+
+impl SaveOptions {
+    /// A live save under these policies, in two threads.
+    #[must_use]
+    pub fn live(stop: Box<dyn StopPolicy>, bandwidth: Box<dyn BandwidthPolicy>) -> Self {
+        Self {
+            live: true,
+            verify: false,
+            stop,
+            bandwidth,
+            threads: Threads::Pipelined,
+            batch: BATCH_PAGES,
+            peek_every: PEEK_EVERY,
+        }
+    }
+}
+
+impl fmt::Debug for SaveOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaveOptions")
+            .field("live", &self.live)
+            .field("stop", &self.stop.name())
+            .field("bandwidth", &self.bandwidth.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Saves a domain.
+///
+/// **On `Ok` the source is suspended, its log-dirty is off, and the sink has accepted its last byte. On `Err` the
+/// source runs as before, its log-dirty is off, and nothing of it stays mapped**; only [`Error::NotUndone`]
+/// says that this could not be reached.
+///
+/// # Errors
+/// Whatever failed first: the sink, the domain, the stop policy's patience, or an abort.
+pub fn save<D: SourceDomain>(
+    source: Source<'_, D>,
+    sink: &mut impl RecordSink,
+    options: &mut SaveOptions,
+    context: &mut Context<'_>,
+) -> Result<SaveReport, Error> {
+    let phase = Cell::new(Phase::Open);
+    let abort = context.abort;
+    let threads = options.threads;
+    let Source { domain, tracker, toolstack } = source;
+    let run = |outlet: &mut dyn Outlet<D::Batch>| {
+        let source = Source { domain, tracker, toolstack };
+        let mut save = Save::new(source, outlet, options, context, &phase);
+        let result = save.run();
+        save.settle(result)
+    };
+    let outcome = match threads {
+        Threads::Inline => outlet::inline(sink, run),
+        Threads::Pipelined => outlet::pipelined(sink, run, |result| {
+            if let Err(failure) = result {
+                // A link that holds the abort stops waiting for the other side.
+                abort.raise(failure.to_string());
+            }
+        }),
+    };
+    blame(outcome, phase.get(), abort)
+}
+
+/// Why the loop ended early.
+enum Failure {
+    /// For a reason of its own.
+    Own(Error),
+    /// The sink has the reason.
+    Closed,
+    /// As above, and the source could not be put back.
+    NotUndone(Box<Failure>, BoxError),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Own(error)
+    }
+}
+
+impl From<Closed> for Failure {
+    fn from(Closed: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(error) => error.fmt(f),
+            Self::Closed => f.write_str("the link failed"),
+            Self::NotUndone(failure, _) => failure.fmt(f),
+        }
+    }
+}
+
+/// Puts the two sides' errors together: the loop's own is the cause unless it only saw the sink fail.
+fn blame(
+    outcome: Outcome<Result<SaveReport, Failure>>,
+    phase: Phase,
+    abort: &Abort,
+) -> Result<SaveReport, Error> {
+    match outcome.run {
+        Ok(report) => outcome.sink.map(|()| report).map_err(|cause| Error::Send { phase, cause }),
+        Err(failure) => Err(explain(failure, outcome.sink, phase, abort)),
+    }
+}
+
+fn explain(failure: Failure, sink: Result<(), SinkError>, phase: Phase, abort: &Abort) -> Error {
+    match (failure, sink) {
+        (Failure::Own(error), _) => error,
+        (Failure::Closed, Err(SinkError::Link(cause))) if cause.kind() == io::ErrorKind::Interrupted => {
+            Error::Aborted(abort.reason().unwrap_or_default().into())
+        }
+        (Failure::Closed, Err(cause)) => Error::Send { phase, cause },
+        (Failure::Closed, Ok(())) => {
+            Error::World { phase, step: "the writer", cause: "it ended without an error".into() }
+        }
+        (Failure::NotUndone(failure, cause), sink) => {
+            Error::NotUndone { failure: Box::new(explain(*failure, sink, phase, abort)), cause }
+        }
+    }
+}
+
+struct Save<'a, 'c, D: SourceDomain> {
+    domain: &'a mut D,
+    held: Held<'a>,
+    outlet: &'a mut dyn Outlet<D::Batch>,
+    options: &'a mut SaveOptions,
+    context: &'a mut Context<'c>,
+    phase: &'a Cell<Phase>,
+    started: Duration,
+    passes: Passes,
+    rounds: Vec<Round>,
+    stop_reason: String,
+    downtime: Waterfall,
+}
+
+impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
+    fn new(
+        source: Source<'a, D>,
+        outlet: &'a mut dyn Outlet<D::Batch>,
+        options: &'a mut SaveOptions,
+        context: &'a mut Context<'c>,
+        phase: &'a Cell<Phase>,
+    ) -> Self {
+        let Source { domain, tracker, toolstack } = source;
+        let passes = Passes::new(domain.pfn_limit());
+        Self {
+            domain,
+            held: Held::new(tracker, toolstack),
+            outlet,
+            started: context.clock.now(),
+            options,
+            context,
+            phase,
+            passes,
+            rounds: Vec::new(),
+            stop_reason: String::new(),
+            downtime: Waterfall::default(),
+        }
+    }
+
+    fn run(&mut self) -> Result<SaveReport, Failure> {
+        self.open()?;
+        let pending = if self.options.live { self.pre_copy()? } else { self.passes.every_page() };
+        let last_pages = self.stop_and_copy(pending)?;
+        if self.options.verify {
+            self.verify()?;
+        }
+        self.state()?;
+        self.close(last_pages)
+    }
+
+    /// On a failure, puts the source back before anything else is waited for.
+    fn settle(&mut self, result: Result<SaveReport, Failure>) -> Result<SaveReport, Failure> {
+        result.map_err(|failure| match self.held.undo() {
+            Ok(()) => failure,
+            Err(cause) => Failure::NotUndone(Box::new(failure), cause),
+        })
+    }
+
+    fn open(&mut self) -> Result<(), Failure> {
+        self.enter(Phase::Open)?;
+        self.outlet.put(Job::Begin(self.domain.header()))?;
+        let records = self.domain.static_records().map_err(self.failed("reading the static state"))?;
+        self.put_all(records)?;
+        self.put(Record::StaticDataEnd)?;
+        let records =
+            self.domain.records_before_memory().map_err(self.failed("reading the memory layout"))?;
+        self.put_all(records)
+    }
+
+    /// Rounds until the stop policy has enough; returns the pages that still have to go.
+    fn pre_copy(&mut self) -> Result<PfnSet, Failure> {
+        self.held.start_tracking().map_err(self.failed("switching log-dirty on"))?;
+        let mut pending = self.passes.every_page();
+        while self.wants_another_round()? {
+            let number = u32::try_from(self.rounds.len() + 1).unwrap_or(u32::MAX);
+            self.enter(Phase::Round(number))?;
+            let round = self.round(number, &mut pending)?;
+            self.context.tell(Event::Round(&round));
+            self.rounds.push(round);
+        }
+        Ok(pending)
+    }
+
+    /// Sends `pending`, and leaves in it what the guest wrote meanwhile.
+    fn round(&mut self, number: u32, pending: &mut PfnSet) -> Result<Round, Failure> {
+        let (started, bytes) = (self.context.clock.now(), self.outlet.barrier()?);
+        self.set_rate(Stage::Round)?;
+        let pass = self.send_live(pending)?;
+        let bytes = self.outlet.barrier()? - bytes;
+        let planned = pending.len();
+        pending.clear();
+        self.held.harvest(pending).map_err(self.failed("harvesting the dirty pages"))?;
+        let duration = self.context.clock.now() - started;
+        let (sent, skipped, dirty) = (pass.sent, pass.skipped, pending.len());
+        Ok(Round { number, planned, sent, skipped, bytes, duration, dirty })
+    }
+
+    fn wants_another_round(&mut self) -> Result<bool, Failure> {
+        let facts = facts(&self.passes, &self.rounds, self.elapsed());
+        match self.options.stop.decide(&facts) {
+            Decision::Continue => Ok(true),
+            Decision::StopAndCopy(reason) => {
+                self.context.tell(Event::Stop(&reason));
+                self.stop_reason = reason;
+                Ok(false)
+            }
+            Decision::Abort(reason) => Err(Error::GaveUp { policy: self.options.stop.name(), reason }.into()),
+        }
+    }
+
+    /// Suspends the guest and sends what is left; returns how many pages that were.
+    fn stop_and_copy(&mut self, mut pending: PfnSet) -> Result<u64, Failure> {
+        self.enter(Phase::StopAndCopy)?;
+        self.downtime.asked = self.elapsed();
+        self.held.suspend().map_err(self.failed("suspending the guest"))?;
+        self.context.tell(Event::Suspended);
+        self.downtime.suspended = self.elapsed();
+        if self.options.live {
+            self.held.harvest(&mut pending).map_err(self.failed("harvesting the last dirty pages"))?;
+            self.add_changed(&mut pending)?;
+        }
+        self.downtime.last_harvest = self.elapsed();
+        self.set_rate(Stage::StopAndCopy)?;
+        let pass = self.send_still(&pending)?;
+        self.outlet.barrier()?;
+        self.downtime.last_page = self.elapsed();
+        Ok(pass.sent)
+    }
+
+    fn verify(&mut self) -> Result<(), Failure> {
+        self.enter(Phase::Verify)?;
+        self.put(Record::Verify)?;
+        let every_page = self.passes.every_page();
+        self.send_still(&every_page).map(|_| ())
+    }
+
+    fn state(&mut self) -> Result<(), Failure> {
+        self.enter(Phase::State)?;
+        let records = self.domain.records_after_memory().map_err(self.failed("reading the state"))?;
+        self.put_all(records)
+    }
+
+    fn close(&mut self, last_pages: u64) -> Result<SaveReport, Failure> {
+        self.enter(Phase::Close)?;
+        // Before END: behind it nothing may fail any more that the target does not hear of.
+        self.held.stop_tracking().map_err(self.failed("switching log-dirty off"))?;
+        self.put(Record::End)?;
+        let bytes = self.outlet.barrier()?;
+        self.held.keep_suspended();
+        self.downtime.state = self.elapsed();
+        let rounds = std::mem::take(&mut self.rounds);
+        Ok(SaveReport {
+            pfn_limit: self.passes.limit(),
+            policy: if self.options.live { self.options.stop.name() } else { "" },
+            stop_reason: std::mem::take(&mut self.stop_reason),
+            last_pages,
+            pages: last_pages + rounds.iter().map(|round| round.sent).sum::<u64>(),
+            rounds,
+            bytes,
+            total: self.downtime.state,
+            downtime: self.downtime,
+        })
+    }
+
+    fn enter(&mut self, phase: Phase) -> Result<(), Failure> {
+        self.phase.set(phase);
+        self.context.tell(Event::Phase(phase));
+        Ok(self.context.check_abort()?)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.context.clock.now() - self.started
+    }
+
+    fn set_rate(&mut self, stage: Stage) -> Result<(), Failure> {
+        let facts = facts(&self.passes, &self.rounds, self.elapsed());
+        let rate = self.options.bandwidth.rate(stage, &facts);
+        Ok(self.outlet.put(Job::Rate(rate))?)
+    }
+
+    fn put(&mut self, record: Record) -> Result<(), Failure> {
+        Ok(self.outlet.put(Job::Record(record))?)
+    }
+
+    fn put_all(&mut self, records: Vec<Record>) -> Result<(), Failure> {
+        records.into_iter().try_for_each(|record| self.put(record))
+    }
+
+    fn failed(&self, step: &'static str) -> impl Fn(BoxError) -> Failure + use<D> {
+        let phase = self.phase.get();
+        move |cause| Failure::Own(Error::World { phase, step, cause })
+    }
+}
+
+fn facts<'f>(passes: &Passes, rounds: &'f [Round], elapsed: Duration) -> Facts<'f> {
+    Facts { pages: passes.limit(), rounds, elapsed }
+}

@@ -1,0 +1,146 @@
+//! One pass over a set of pages: what goes into batches, what is skipped, what the target has.
+
+use std::time::Duration;
+
+use stream::{PageEntry, Pfn};
+
+use super::outlet::Job;
+use super::{Failure, Save};
+use crate::{Event, PageBatch, PfnSet, SourceDomain};
+
+/// How many pages one question about types names.
+const QUERY_PAGES: usize = 16 << 10;
+
+/// What the passes so far left behind.
+pub(super) struct Passes {
+    /// Pages that the target has memory for: they were sent with data, and not as a hole since.
+    sent: PfnSet,
+    /// Pages of the running pass that are dirty again: they wait for the next one.
+    redirtied: PfnSet,
+    chunk: Vec<Pfn>,
+}
+
+/// What one pass did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pass {
+    /// Entries sent.
+    pub(super) sent: u64,
+    /// Pages left for the next round because they are dirty again.
+    pub(super) skipped: u64,
+    /// Pages dealt with in any way.
+    handled: u64,
+}
+
+impl Passes {
+    pub(super) fn new(limit: u64) -> Self {
+        Self { sent: PfnSet::empty(limit), redirtied: PfnSet::empty(limit), chunk: Vec::new() }
+    }
+
+    pub(super) fn limit(&self) -> u64 {
+        self.sent.limit()
+    }
+
+    pub(super) fn every_page(&self) -> PfnSet {
+        PfnSet::full(self.limit())
+    }
+
+    /// Fills the chunk with the next pages of `pfns`, without those that are dirty again. Returns where the next
+    /// chunk starts.
+    fn fill_chunk(&mut self, pfns: &PfnSet, from: Pfn, size: usize, pass: &mut Pass) -> Pfn {
+        self.chunk.clear();
+        let mut next = Pfn(self.limit());
+        for pfn in pfns.iter_from(from) {
+            if self.chunk.len() == size {
+                next = pfn;
+                break;
+            }
+            pass.handled += 1;
+            if self.redirtied.contains(pfn) {
+                pass.skipped += 1;
+            } else {
+                self.chunk.push(pfn);
+            }
+        }
+        next
+    }
+
+    /// The entries worth sending: pages with data, and holes where the target has memory.
+    fn worth_sending(&mut self, entries: &[PageEntry]) -> Vec<PageEntry> {
+        let mut worth = Vec::with_capacity(entries.len());
+        for &entry in entries {
+            let known = self.sent.remove(entry.pfn);
+            if entry.kind.is_populated() {
+                self.sent.insert(entry.pfn);
+            }
+            if known || entry.kind.is_populated() {
+                worth.push(entry);
+            }
+        }
+        worth
+    }
+}
+
+impl<D: SourceDomain> Save<'_, '_, D> {
+    /// Sends these pages of a running guest; those that it writes again before their turn are skipped, as in
+    /// Xen up to 4.5.
+    pub(super) fn send_live(&mut self, pfns: &PfnSet) -> Result<Pass, Failure> {
+        self.send(pfns, Some(self.options.peek_every))
+    }
+
+    /// Sends these pages of a suspended guest.
+    pub(super) fn send_still(&mut self, pfns: &PfnSet) -> Result<Pass, Failure> {
+        self.send(pfns, None)
+    }
+
+    fn send(&mut self, pfns: &PfnSet, peek_every: Option<Duration>) -> Result<Pass, Failure> {
+        let (mut pass, planned) = (Pass::default(), pfns.len());
+        let mut peeked = self.context.clock.now();
+        let mut next = Pfn(0);
+        self.passes.redirtied.clear();
+        while next.0 < self.passes.limit() {
+            self.context.check_abort()?;
+            let now = self.context.clock.now();
+            if peek_every.is_some_and(|every| now >= peeked + every) {
+                self.passes.redirtied.clear();
+                let peek = self.held.peek(&mut self.passes.redirtied);
+                peek.map_err(self.failed("peeking at the dirty pages"))?;
+                peeked = now;
+            }
+            next = self.passes.fill_chunk(pfns, next, self.options.batch, &mut pass);
+            pass.sent += self.send_chunk()?;
+            self.context.tell(Event::Pages { handled: pass.handled, planned });
+        }
+        Ok(pass)
+    }
+
+    fn send_chunk(&mut self) -> Result<u64, Failure> {
+        if self.passes.chunk.is_empty() {
+            return Ok(0);
+        }
+        let batch =
+            self.domain.batch(&self.passes.chunk).map_err(self.failed("reading the guest's pages"))?;
+        let entries = self.passes.worth_sending(batch.entries());
+        let count = entries.len() as u64;
+        if count > 0 {
+            self.outlet.put(Job::Pages(entries, batch))?;
+        }
+        Ok(count)
+    }
+
+    /// Adds the pages that became memory or ceased to be since they were sent: a hole that was filled need not
+    /// be dirty.
+    pub(super) fn add_changed(&mut self, pending: &mut PfnSet) -> Result<(), Failure> {
+        let mut types = Vec::with_capacity(QUERY_PAGES);
+        let every_page: Vec<Pfn> = (0..self.passes.limit()).map(Pfn).collect();
+        for pfns in every_page.chunks(QUERY_PAGES) {
+            let known = self.domain.page_types(pfns, &mut types);
+            known.map_err(self.failed("asking for the types of the pages"))?;
+            for (&pfn, kind) in pfns.iter().zip(&types) {
+                if kind.is_populated() != self.passes.sent.contains(pfn) {
+                    pending.insert(pfn);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! A link that is a rate, and the wire that keeps what it carried.
+
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use engine::{GuestPage, Link};
+use stream::PAGE_SIZE;
+
+use crate::VirtualClock;
+
+/// Bits in a byte times nanoseconds in a second: bytes times this over bits a second are nanoseconds.
+const BIT_NS: u128 = 8 * 1_000_000_000;
+
+/// What a link carried. Clones share it, and each clone reads from where it stands.
+#[derive(Clone, Debug)]
+pub struct SimWire {
+    carried: Arc<Mutex<Carried>>,
+    read: usize,
+}
+
+#[derive(Debug)]
+struct Carried {
+    count: u64,
+    bytes: Option<Vec<u8>>,
+}
+
+impl SimWire {
+    /// A wire that keeps every byte.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(Some(Vec::new()))
+    }
+
+    /// A wire that only counts: there is nothing to read on it.
+    #[must_use]
+    pub fn counting() -> Self {
+        Self::with(None)
+    }
+
+    fn with(bytes: Option<Vec<u8>>) -> Self {
+        Self { carried: Arc::new(Mutex::new(Carried { count: 0, bytes })), read: 0 }
+    }
+
+    /// How many bytes the link has accepted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.lock().count
+    }
+
+    /// All bytes the link has accepted; none if the wire only counts.
+    #[must_use]
+    pub fn contents(&self) -> Vec<u8> {
+        self.lock().bytes.clone().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Carried> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, bytes: &[u8]) {
+        let mut carried = self.lock();
+        carried.count += bytes.len() as u64;
+        if let Some(kept) = &mut carried.bytes {
+            kept.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl Default for SimWire {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Reading does not wait: the end of what was carried so far reads as the end of the stream.
+impl Read for SimWire {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let carried = self.lock();
+        let mut left = carried.bytes.as_deref().and_then(|kept| kept.get(self.read..)).unwrap_or_default();
+        let count = left.read(out)?;
+        drop(carried);
+        self.read += count;
+        Ok(count)
+    }
+}
+
+/// A link onto a [`SimWire`], which moves the clock by the time its bytes take.
+#[derive(Debug)]
+pub struct SimLink {
+    clock: VirtualClock,
+    wire: SimWire,
+    bits_per_second: Option<u64>,
+    /// What rounding to whole nanoseconds left over, in nanoseconds times bits a second.
+    owed: u128,
+    /// How many more bytes it accepts.
+    room: u64,
+}
+
+impl SimLink {
+    /// A link that takes no time and is never cut.
+    #[must_use]
+    pub fn new(clock: &VirtualClock, wire: &SimWire) -> Self {
+        Self { clock: clock.clone(), wire: wire.clone(), bits_per_second: None, owed: 0, room: u64::MAX }
+    }
+
+    /// The same link at a rate. A rate of 0 is taken as one that takes no time.
+    #[must_use]
+    pub fn at_rate(self, bits_per_second: u64) -> Self {
+        Self { bits_per_second: (bits_per_second > 0).then_some(bits_per_second), ..self }
+    }
+
+    /// The same link, cut behind this many bytes: the byte after them fails as a broken pipe.
+    #[must_use]
+    pub fn cut_after(self, bytes: u64) -> Self {
+        Self { room: bytes, ..self }
+    }
+
+    fn accept(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let fits = usize::try_from(self.room).map_or(bytes.len(), |room| room.min(bytes.len()));
+        let (taken, lost) = bytes.split_at(fits);
+        self.room -= taken.len() as u64;
+        self.wire.push(taken);
+        self.pass_time(taken.len());
+        if lost.is_empty() { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    }
+
+    fn pass_time(&mut self, bytes: usize) {
+        if let Some(rate) = self.bits_per_second.map(u128::from) {
+            self.owed += bytes as u128 * BIT_NS;
+            self.clock.advance(Duration::from_nanos(u64::try_from(self.owed / rate).unwrap_or(u64::MAX)));
+            self.owed %= rate;
+        }
+    }
+}
+
+impl Link for SimLink {
+    fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
+        self.accept(head)?;
+        let mut bytes = [0; PAGE_SIZE];
+        for page in pages.iter().copied().flatten() {
+            page.load(&mut bytes);
+            self.accept(&bytes)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Clock;
+
+    use super::*;
+    use crate::Content;
+
+    fn page(content: u64) -> GuestPage {
+        GuestPage::from_bytes(&Content(content).bytes())
+    }
+
+    #[test]
+    fn carries_the_head_and_then_the_pages_in_order() {
+        let mut wire = SimWire::new();
+        let mut link = SimLink::new(&VirtualClock::new(), &wire);
+        link.send(b"head", &[&[page(1), page(2)], &[page(3)]]).unwrap();
+        let expected =
+            [b"head".as_slice(), &Content(1).bytes(), &Content(2).bytes(), &Content(3).bytes()].concat();
+        assert_eq!(wire.contents(), expected);
+        assert_eq!(wire.count(), expected.len() as u64);
+        let mut read = Vec::new();
+        wire.read_to_end(&mut read).unwrap();
+        assert_eq!(read, expected);
+        assert_eq!(wire.read(&mut [0; 1]).unwrap(), 0);
+    }
+
+    #[test]
+    fn time_is_bits_over_rate_without_drift() {
+        let clock = VirtualClock::new();
+        let mut link = SimLink::new(&clock, &SimWire::counting()).at_rate(24_000_000_000);
+        for _ in 0..3_000_000 {
+            link.send(&[0], &[]).unwrap();
+        }
+        assert_eq!(clock.now(), Duration::from_millis(1));
+        link.send(&[], &[&[page(1)]]).unwrap();
+        assert_eq!(clock.now(), Duration::from_nanos(1_000_000 + 4096 / 3));
+    }
+
+    #[test]
+    fn without_a_rate_no_time_passes() {
+        let clock = VirtualClock::new();
+        SimLink::new(&clock, &SimWire::new()).send(&[0; 1000], &[&[page(1)]]).unwrap();
+        assert_eq!(clock.now(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_cut_link_accepts_up_to_the_cut_and_no_more() {
+        let clock = VirtualClock::new();
+        let wire = SimWire::new();
+        let mut link = SimLink::new(&clock, &wire).at_rate(8_000_000_000).cut_after(10);
+        link.send(&[1; 10], &[]).unwrap();
+        for _ in 0..2 {
+            assert_eq!(link.send(&[2], &[]).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        }
+        assert_eq!(wire.contents(), [1; 10]);
+        assert_eq!(clock.now(), Duration::from_nanos(10));
+    }
+
+    #[test]
+    fn the_cut_may_be_inside_a_page() {
+        let wire = SimWire::new();
+        let mut link = SimLink::new(&VirtualClock::new(), &wire).cut_after(5000);
+        link.send(&[], &[&[page(1), page(2)]]).unwrap_err();
+        assert_eq!(wire.count(), 5000);
+    }
+
+    #[test]
+    fn a_counting_wire_keeps_nothing() {
+        let mut wire = SimWire::counting();
+        SimLink::new(&VirtualClock::new(), &wire).send(&[1; 7], &[]).unwrap();
+        assert_eq!(wire.count(), 7);
+        assert_eq!(wire.read(&mut [0; 7]).unwrap(), 0);
+    }
+}
