@@ -143,7 +143,10 @@ mod tests {
         let mut spec: Spec = "fni:n=x,m=1".parse().unwrap();
         let error = spec.take("n", "a whole number", |v| v.parse::<u32>().ok()).unwrap_err();
         assert_eq!(error.to_string(), "policy 'fni': n=x is not a whole number");
-        assert_eq!(spec.finish("n").unwrap_err().to_string(), "policy 'fni' has no parameter 'm'; it takes: n");
+        assert_eq!(
+            spec.finish("n").unwrap_err().to_string(),
+            "policy 'fni' has no parameter 'm'; it takes: n"
+        );
         assert!("a:b".parse::<Spec>().is_err());
     }
 }

@@ -58,14 +58,11 @@ pub struct Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}, {} at byte {}: {}",
-            self.layer,
-            self.record.unwrap_or("header"),
-            self.offset,
-            self.fault
-        )
+        write!(f, "{}", self.layer)?;
+        if let Some(record) = self.record {
+            write!(f, ", {record}")?;
+        }
+        write!(f, " at byte {}: {}", self.offset, self.fault)
     }
 }
 

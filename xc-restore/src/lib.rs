@@ -1,1 +1,16 @@
-//! xc-restore
+//! The restore side's front end: what `xc-restore` does around [`engine::restore()`], and [`image`], which tells what
+//! a saved file holds.
+//!
+//! [`run`] is the way through: open the link, read the layers around the libxc stream ([`envelope`]), restore, and
+//! take the guest over from its source ([`take_over`]).
+
+pub mod cli;
+pub mod envelope;
+mod error;
+pub mod image;
+mod run;
+mod stats;
+pub mod take_over;
+
+pub use error::Error;
+pub use run::run;

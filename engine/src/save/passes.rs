@@ -130,10 +130,12 @@ impl<D: SourceDomain> Save<'_, '_, D> {
     /// Adds the pages that became memory or ceased to be since they were sent: a hole that was filled need not
     /// be dirty.
     pub(super) fn add_changed(&mut self, pending: &mut PfnSet) -> Result<(), Failure> {
-        let mut types = Vec::with_capacity(QUERY_PAGES);
-        let every_page: Vec<Pfn> = (0..self.passes.limit()).map(Pfn).collect();
-        for pfns in every_page.chunks(QUERY_PAGES) {
-            let known = self.domain.page_types(pfns, &mut types);
+        let (mut pfns, mut types) = (Vec::new(), Vec::new());
+        let limit = self.passes.limit();
+        for start in (0..limit).step_by(QUERY_PAGES) {
+            pfns.clear();
+            pfns.extend((start..limit).take(QUERY_PAGES).map(Pfn));
+            let known = self.domain.page_types(&pfns, &mut types);
             known.map_err(self.failed("asking for the types of the pages"))?;
             for (&pfn, kind) in pfns.iter().zip(&types) {
                 if kind.is_populated() != self.passes.sent.contains(pfn) {

@@ -115,6 +115,8 @@ impl<'a, R: Read> PageData<'a, R> {
 
     fn error(&self, fault: Fault) -> io::Error {
         let kind = match &fault {
+            // Left as it is, std would try again, and never see that the migration was aborted.
+            Fault::Io(e) if e.kind() == io::ErrorKind::Interrupted => io::ErrorKind::Other,
             Fault::Io(e) => e.kind(),
             Fault::Truncated { .. } => io::ErrorKind::UnexpectedEof,
             _ => io::ErrorKind::InvalidData,

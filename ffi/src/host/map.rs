@@ -1,0 +1,238 @@
+//! Memory files, and maps of them.
+
+use std::fs::{File, OpenOptions};
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
+
+use engine::{GuestPage, PAGE_SIZE};
+use libc::c_void;
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, munmap};
+
+use super::HostError;
+use super::error::os;
+
+/// [`PAGE_SIZE`] as file offsets and addresses count.
+pub(super) const PAGE: u64 = PAGE_SIZE as u64;
+
+/// A memory file whose size can never change: whoever maps it cannot be killed by a `SIGBUS` of a file that
+/// another process cut off.
+#[derive(Debug)]
+pub(super) struct Memfd {
+    file: File,
+    len: u64,
+}
+
+/// What a process may do with another's memory file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    ReadWrite,
+}
+
+impl Memfd {
+    const SEALS: SealFlag = SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_SEAL);
+
+    /// A new memory file of `len` zero bytes.
+    pub(super) fn create(name: &str, len: u64) -> Result<Self, HostError> {
+        let doing = || format!("create a memory file of {len} bytes");
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let fd: OwnedFd = memfd_create(name, flags).map_err(os(doing()))?;
+        let file = File::from(fd);
+        file.set_len(len).map_err(os(doing()))?;
+        fcntl(&file, FcntlArg::F_ADD_SEALS(Self::SEALS)).map_err(os(doing()))?;
+        Ok(Self { file, len })
+    }
+
+    /// Opens the memory file that is descriptor `fd` in process `pid`, if it is one of exactly `len` bytes.
+    pub(super) fn of_process(pid: u32, fd: i32, len: u64, access: Access) -> Result<Self, HostError> {
+        let path = format!("/proc/{pid}/fd/{fd}");
+        let open = OpenOptions::new().read(true).write(access == Access::ReadWrite).open(&path);
+        let file = open.map_err(os(format!("open {path}")))?;
+        let bad = |what| Err(HostError::Memfd { pid, what });
+        // Only a memory file has seals at all.
+        let seals = fcntl(&file, FcntlArg::F_GET_SEALS).map_err(os(format!("read the seals of {path}")))?;
+        if !SealFlag::from_bits_retain(seals).contains(SealFlag::F_SEAL_SHRINK) {
+            return bad(format!("descriptor {fd} is not sealed against shrinking"));
+        }
+        let real = file.metadata().map_err(os(format!("read the size of {path}")))?.len();
+        if real != len {
+            return bad(format!("descriptor {fd} has {real} bytes, not {len}"));
+        }
+        Ok(Self { file, len })
+    }
+
+    /// The descriptor's number in this process.
+    pub(super) fn number(&self) -> i32 {
+        self.file.as_raw_fd()
+    }
+
+    /// Gives the memory of these pages back; they read as zeros then.
+    pub(super) fn punch(&self, pages: Range<u64>) -> Result<(), HostError> {
+        let offset = |page: u64| i64::try_from(page * PAGE).unwrap_or(i64::MAX);
+        let (at, end) = (offset(pages.start), offset(pages.end));
+        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        fallocate(&self.file, how, at, end - at).map_err(os(format!("free the pages {pages:?}")))
+    }
+
+    fn bytes(&self) -> Result<NonZeroUsize, HostError> {
+        let bytes = usize::try_from(self.len).ok().and_then(NonZeroUsize::new);
+        bytes.ok_or(Errno::EINVAL).map_err(os(format!("map {} bytes", self.len)))
+    }
+}
+
+/// A map of a whole memory file, unmapped when dropped.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    at: NonNull<c_void>,
+    bytes: NonZeroUsize,
+    access: Access,
+}
+
+// SAFETY: the address is a map of this process that lives as long as the value, whatever thread holds it.
+unsafe impl Send for Mapping {}
+// SAFETY: shared references only hand out atomics.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the whole file.
+    pub(super) fn new(memfd: &Memfd, access: Access) -> Result<Self, HostError> {
+        let bytes = memfd.bytes()?;
+        let mut prot = ProtFlags::PROT_READ;
+        if access == Access::ReadWrite {
+            prot |= ProtFlags::PROT_WRITE;
+        }
+        // SAFETY: the kernel chooses a free range, so no other memory of this process changes.
+        let at = unsafe { mmap(None, bytes, prot, MapFlags::MAP_SHARED, &memfd.file, 0) };
+        let at = at.map_err(os(format!("map {bytes} bytes")))?;
+        let mapping = Self { at, bytes, access };
+        // Dirty bits must be one a 4 KiB page. A kernel without huge pages answers EINVAL and needs no advice.
+        let _ = mapping.advise(0..mapping.page_count(), MmapAdvise::MADV_NOHUGEPAGE);
+        Ok(mapping)
+    }
+
+    /// Where it is in this process.
+    pub(super) fn address(&self) -> u64 {
+        self.at.as_ptr().addr() as u64
+    }
+
+    /// Every page of the file.
+    pub(super) fn pages(&self) -> &[GuestPage] {
+        let count = self.bytes.get() / PAGE_SIZE;
+        // SAFETY: the map is page-aligned, readable, `count` pages long, lives as long as `self`, and its size is
+        // sealed. `GuestPage` is `repr(transparent)` over 512 `AtomicU64`, valid for all bytes; that others write
+        // meanwhile is what atomics allow.
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr().cast::<GuestPage>(), count) }
+    }
+
+    /// Every 64-bit word of a file that is mapped for writing.
+    ///
+    /// # Panics
+    /// When it is mapped for reading only.
+    pub(super) fn words(&self) -> &[AtomicU64] {
+        assert_eq!(self.access, Access::ReadWrite, "words of a read-only map");
+        let count = self.bytes.get() / size_of::<AtomicU64>();
+        // SAFETY: as in `pages`, and writable.
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr().cast::<AtomicU64>(), count) }
+    }
+
+    /// The bytes of some pages.
+    ///
+    /// # Panics
+    /// When the map is read-only, or the pages are not all in it.
+    ///
+    /// # Safety
+    /// While the slice lives, nobody else, in this or another process, may touch these pages.
+    pub(super) unsafe fn bytes_mut(&mut self, pages: Range<u64>) -> &mut [u8] {
+        assert_eq!(self.access, Access::ReadWrite, "bytes of a read-only map");
+        let (at, len) = self.span(&pages);
+        // SAFETY: `span` checked that the range lies in the map, which is writable and mutably borrowed; that
+        // nobody else touches it is the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(at.as_ptr().cast::<u8>(), len) }
+    }
+
+    /// Gives the pages real memory, zeroed if they had none: an error here instead of a `SIGBUS` later.
+    pub(super) fn populate(&self, pages: Range<u64>) -> Result<(), HostError> {
+        let doing = format!("get memory for the pages {pages:?}");
+        self.advise(pages, MmapAdvise::MADV_POPULATE_WRITE).map_err(os(doing))
+    }
+
+    /// Keeps pages in memory from their first touch on (true), or no longer (false).
+    pub(super) fn lock_on_fault(&self, on: bool) -> Result<(), HostError> {
+        let (at, len) = (self.at.as_ptr(), self.bytes.get());
+        let answer = if on {
+            // SAFETY: `mlock2` changes only whether this range may be swapped out.
+            unsafe { libc::mlock2(at, len, libc::MLOCK_ONFAULT) }
+        } else {
+            // SAFETY: as above.
+            unsafe { libc::munlock(at, len) }
+        };
+        Errno::result(answer).map(drop).map_err(os("lock the guest's memory"))
+    }
+
+    fn page_count(&self) -> u64 {
+        self.pages().len() as u64
+    }
+
+    fn advise(&self, pages: Range<u64>, advice: MmapAdvise) -> Result<(), Errno> {
+        let (at, len) = self.span(&pages);
+        // SAFETY: the range lies in this map, and the two kinds of advice that are given here never change content.
+        unsafe { madvise(at, len, advice) }
+    }
+
+    /// The address and length of some pages.
+    fn span(&self, pages: &Range<u64>) -> (NonNull<c_void>, usize) {
+        let inside = &self.pages()[index(pages.start)..index(pages.end)];
+        let at = NonNull::from(inside).cast::<c_void>();
+        (at, size_of_val(inside))
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: every slice into the map borrows `self`, so none is left. It cannot fail for a whole map.
+        let _ = unsafe { munmap(self.at, self.bytes.get()) };
+    }
+}
+
+/// A page number as a slice index.
+pub(super) fn index(page: u64) -> usize {
+    engine::Pfn(page).index()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering;
+
+    #[test]
+    fn two_maps_of_one_file_show_the_same_memory() {
+        let memfd = Memfd::create("test", 4 * PAGE).unwrap();
+        let writer = Mapping::new(&memfd, Access::ReadWrite).unwrap();
+        let again = Memfd::of_process(std::process::id(), memfd.number(), 4 * PAGE, Access::Read).unwrap();
+        let reader = Mapping::new(&again, Access::Read).unwrap();
+        writer.words()[512].store(7, Ordering::Relaxed);
+        let mut page = [0; PAGE_SIZE];
+        reader.pages()[1].load(&mut page);
+        assert_eq!(page[..8], 7u64.to_ne_bytes());
+        memfd.punch(1..2).unwrap();
+        reader.pages()[1].load(&mut page);
+        assert_eq!(page, [0; PAGE_SIZE]);
+    }
+
+    #[test]
+    fn a_file_of_another_size_or_kind_is_refused() {
+        let memfd = Memfd::create("test", 4 * PAGE).unwrap();
+        let pid = std::process::id();
+        let wrong = Memfd::of_process(pid, memfd.number(), 5 * PAGE, Access::Read);
+        assert!(wrong.unwrap_err().to_string().contains("has 16384 bytes, not 20480"));
+        let null = File::open("/dev/null").unwrap();
+        assert!(Memfd::of_process(pid, null.as_raw_fd(), PAGE, Access::Read).is_err());
+        assert!(memfd.file.set_len(PAGE).is_err(), "the size is sealed");
+    }
+}

@@ -1,0 +1,119 @@
+//! A guest's memory as the guest itself has it.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use engine::{GuestPage, PAGE_SIZE, Pfn};
+
+use super::map::{Access, Mapping, Memfd, PAGE, index};
+use super::{HostError, P2m};
+
+/// 64-bit words in a page.
+const WORDS: usize = PAGE_SIZE / 8;
+
+/// The memory of a guest: one memory file, mapped once, so that every write goes through the map that is tracked.
+///
+/// Behind the guest's last page the file has one more, the proof page: it belongs to no pfn, and a tracker
+/// proves itself on it while the guest runs.
+#[derive(Debug)]
+pub struct GuestMemory {
+    map: Mapping,
+    memfd: Memfd,
+    pages: u64,
+}
+
+/// How long the memory file of a guest is.
+pub(super) fn file_size(pages: u64) -> u64 {
+    (pages + 1) * PAGE
+}
+
+impl GuestMemory {
+    /// Memory of `pages` pages for a new guest, none populated.
+    ///
+    /// # Errors
+    /// [`HostError::Os`].
+    pub fn create(pages: u64) -> Result<Self, HostError> {
+        Self::map(Memfd::create("xc-guest memory", file_size(pages))?, pages)
+    }
+
+    /// The memory that another process made for this guest.
+    pub(super) fn of_process(pid: u32, fd: i32, pages: u64) -> Result<Self, HostError> {
+        Self::map(Memfd::of_process(pid, fd, file_size(pages), Access::ReadWrite)?, pages)
+    }
+
+    fn map(memfd: Memfd, pages: u64) -> Result<Self, HostError> {
+        Ok(Self { map: Mapping::new(&memfd, Access::ReadWrite)?, memfd, pages })
+    }
+
+    pub(super) fn descriptor(&self) -> i32 {
+        self.memfd.number()
+    }
+
+    /// The guest's pages, indexed by pfn.
+    #[must_use]
+    pub fn pages(&self) -> &[GuestPage] {
+        &self.map.pages()[..index(self.pages)]
+    }
+
+    /// The words of one page.
+    ///
+    /// # Panics
+    /// When the guest has no such pfn.
+    #[must_use]
+    pub fn words(&self, pfn: Pfn) -> &[AtomicU64] {
+        assert!(pfn.0 < self.pages, "pfn {pfn} of a guest of {} pages", self.pages);
+        &self.map.words()[pfn.index() * WORDS..][..WORDS]
+    }
+
+    /// Gives these pages memory, zeroed.
+    ///
+    /// # Errors
+    /// [`HostError::Os`] when there is none.
+    pub fn populate(&self, p2m: &P2m, run: Range<u64>) -> Result<(), HostError> {
+        self.map.populate(run.clone())?;
+        p2m.insert(run.clone());
+        p2m.log(run);
+        Ok(())
+    }
+
+    /// Takes the memory of these pages away. Nobody may write to them meanwhile: a write would bring the page
+    /// back.
+    ///
+    /// # Errors
+    /// [`HostError::Os`]; then the pages are as they were.
+    pub fn depopulate(&self, p2m: &P2m, run: Range<u64>) -> Result<(), HostError> {
+        self.memfd.punch(run.clone())?;
+        p2m.remove(run.clone());
+        p2m.log(run);
+        Ok(())
+    }
+
+    /// Writes to the proof page.
+    pub fn write_proof(&self) {
+        self.map.words()[index(self.pages) * WORDS].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The bytes of some pages.
+    ///
+    /// # Safety
+    /// See [`Mapping::bytes_mut`].
+    pub(super) unsafe fn bytes_mut(&mut self, run: Range<u64>) -> &mut [u8] {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.map.bytes_mut(run) }
+    }
+
+    /// Where the map is in this process.
+    pub(super) fn address(&self) -> u64 {
+        self.map.address()
+    }
+
+    /// The length of the map, bytes, with the proof page.
+    pub(super) fn len(&self) -> u64 {
+        file_size(self.pages)
+    }
+
+    /// See [`Mapping::lock_on_fault`].
+    pub(super) fn lock_on_fault(&self, on: bool) -> Result<(), HostError> {
+        self.map.lock_on_fault(on)
+    }
+}

@@ -1,0 +1,28 @@
+//! Where a stream goes to and comes from: files, pipes and sockets, every wait of which ends when the run is
+//! aborted.
+//!
+//! | spec | sending | receiving | duplex |
+//! |---|---|---|---|
+//! | `PATH` | a new file that replaces PATH on [`SendLink::commit`]; a pipe or device is written directly | read | no |
+//! | `-` | standard output | standard input | no |
+//! | `fd:N` | the descriptor | the descriptor | a socket is |
+//! | `tcp://HOST:PORT` | connects | listens, accepts one connection | yes |
+//! | `unix:PATH` | connects | listens, accepts one connection | yes |
+//!
+//! A TCP link is neither authenticated nor encrypted. The socket file of a `unix:` link has mode 0600.
+
+mod channel;
+mod error;
+mod gather;
+mod inherited;
+mod part_file;
+mod receive;
+mod send;
+mod socket;
+mod spec;
+mod wait;
+
+pub use error::{Aborted, Error};
+pub use receive::{ReceiveLink, open_receive};
+pub use send::{SendLink, open_send};
+pub use spec::LinkSpec;

@@ -1,0 +1,145 @@
+//! The sending end.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, IsTerminal, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Instant;
+
+use engine::{Abort, GuestPage, Link};
+
+use super::channel::{Channel, Description, Kind};
+use super::gather::Outgoing;
+use super::part_file::PartFile;
+use super::wait::Wait;
+use super::{Aborted, Error, LinkSpec, inherited, socket};
+
+/// Opens `spec` for sending. Raising `abort` ends every wait of the link within 100 ms, the opening too.
+///
+/// # Errors
+/// [`Error::Open`] when the link cannot be had; nothing is left of it.
+pub fn open_send(spec: &LinkSpec, abort: &Abort) -> Result<SendLink, Error> {
+    open(spec, abort).map_err(|source| Error::Open { action: "send to", link: spec.clone(), source })
+}
+
+fn open(spec: &LinkSpec, abort: &Abort) -> io::Result<SendLink> {
+    let wait = Wait::new(abort);
+    let mut part = None;
+    let (fd, description) = match spec {
+        LinkSpec::File(path) if is_replaceable(path) => {
+            let file = part.insert(PartFile::create(path)?);
+            (file.writer()?.into(), Description::Own)
+        }
+        LinkSpec::File(path) => (open_existing(path, &wait)?, Description::Own),
+        LinkSpec::Stdio => (standard_output()?, Description::Shared),
+        LinkSpec::Fd(fd) => (inherited::duplicate(*fd)?, Description::Shared),
+        LinkSpec::Tcp { host, port } => (socket::connect_tcp(host, *port, &wait)?, Description::Own),
+        LinkSpec::Unix(path) => (socket::connect_unix(path, &wait)?, Description::Own),
+    };
+    let channel = Channel::new(fd, description, abort)?;
+    let duplex = channel.kind() == Kind::Socket && *spec != LinkSpec::Stdio;
+    Ok(SendLink { channel, part, duplex, spec: spec.clone() })
+}
+
+/// Whether a regular file may take this name.
+fn is_replaceable(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |m| m.is_file())
+}
+
+/// Opens a pipe or device; a named pipe once it has a reader.
+fn open_existing(path: &Path, wait: &Wait) -> io::Result<OwnedFd> {
+    let is_pipe = fs::metadata(path)?.file_type().is_fifo();
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(libc::O_NONBLOCK);
+    wait.every_tick(|| match options.open(path) {
+        Err(e) if is_pipe && e.raw_os_error() == Some(libc::ENXIO) => Err(io::ErrorKind::WouldBlock.into()),
+        result => Ok(result?.into()),
+    })
+}
+
+fn standard_output() -> io::Result<OwnedFd> {
+    if io::stdout().is_terminal() {
+        return Err(io::Error::other("standard output is a terminal, and a stream is no text"));
+    }
+    inherited::duplicate(libc::STDOUT_FILENO)
+}
+
+/// A link that takes a stream.
+///
+/// Dropping it without [`commit`](Self::commit) leaves no new file behind.
+#[derive(Debug)]
+pub struct SendLink {
+    channel: Channel,
+    part: Option<PartFile>,
+    duplex: bool,
+    spec: LinkSpec,
+}
+
+impl SendLink {
+    /// Whether the other end can answer on the same link.
+    #[must_use]
+    pub fn is_duplex(&self) -> bool {
+        self.duplex
+    }
+
+    /// Whether what was sent is kept once [`commit`](Self::commit) has returned: a regular file.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.channel.kind() == Kind::File
+    }
+
+    /// How many bytes the link has accepted.
+    #[must_use]
+    pub fn bytes_sent(&self) -> u64 {
+        self.channel.sent()
+    }
+
+    /// From here on an abort is not heard: for the part of a hand-over that must not be left undecided, where
+    /// only deadlines and a closed link end a wait.
+    pub fn ignore_abort(&mut self) {
+        self.channel.wait.abort = Abort::new();
+    }
+
+    /// Fills `message` with the other end's next bytes.
+    ///
+    /// # Errors
+    /// [`TimedOut`](io::ErrorKind::TimedOut) after `deadline`, [`UnexpectedEof`](io::ErrorKind::UnexpectedEof)
+    /// when the link is closed, [`Other`](io::ErrorKind::Other) with an [`Aborted`] inside when the run was
+    /// aborted, [`Unsupported`](io::ErrorKind::Unsupported) when the link is not duplex.
+    pub fn receive(&mut self, message: &mut [u8], deadline: Instant) -> io::Result<()> {
+        if !self.duplex {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        self.channel.wait.deadline = Some(deadline);
+        let result = self.channel.read_exact(message);
+        self.channel.wait.deadline = None;
+        result
+    }
+
+    /// Every byte is sent: gives a new file its name, and returns when a file is on the disk.
+    ///
+    /// # Errors
+    /// When the disk refuses. Under that name is then the older file, or the new one whole.
+    pub fn commit(self) -> Result<(), Error> {
+        let done = match self.part {
+            Some(part) => part.commit(),
+            None => self.channel.sync(),
+        };
+        done.map_err(|source| Error::Open { action: "finish", link: self.spec, source })
+    }
+}
+
+impl Link for SendLink {
+    fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
+        self.channel.send(&mut Outgoing::new(head, pages)).map_err(interrupted_if_aborted)
+    }
+}
+
+/// The kind that [`Link::send`] promises.
+fn interrupted_if_aborted(error: io::Error) -> io::Error {
+    match error.downcast::<Aborted>() {
+        Ok(aborted) => io::Error::new(io::ErrorKind::Interrupted, aborted),
+        Err(other) => other,
+    }
+}

@@ -1,0 +1,123 @@
+//! Log-dirty: which pages the guest wrote.
+
+use engine::{BoxError, DirtyTracker, Harvest, PfnSet};
+
+use super::buffer::HypercallBuffer;
+use super::domain::Domain;
+use super::{Error, sys};
+
+/// The log-dirty of one domain (`XEN_DOMCTL_shadow_op`).
+#[derive(Debug)]
+pub struct XenTracker {
+    domain: Domain,
+    pages: u64,
+    bitmap: HypercallBuffer,
+    on: bool,
+}
+
+impl XenTracker {
+    /// Not started; for the pfns below `pages`.
+    ///
+    /// # Errors
+    /// When there is no Xen, no such domain or no memory for the bitmap.
+    pub fn open(domid: u32, pages: u64) -> Result<Self, Error> {
+        let domain = Domain::open(domid)?;
+        let bytes = pages.div_ceil(64) * 8;
+        let bytes = usize::try_from(bytes).map_err(|_| domain.fault(format!("{pages:#x} pages")))?;
+        Ok(Self { domain, pages, bitmap: HypercallBuffer::new(bytes)?, on: false })
+    }
+
+    fn enable(&self) -> Result<(), Error> {
+        if self.switch(sys::XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY).is_ok() {
+            return Ok(());
+        }
+        // Somebody left it on: a migration that was killed, or the tracking of a display's memory.
+        self.switch(sys::XEN_DOMCTL_SHADOW_OP_OFF).ok();
+        self.switch(sys::XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY).map_err(|error| self.name_the_cause(error))
+    }
+
+    fn name_the_cause(&self, error: Error) -> Error {
+        match &error {
+            Error::Call { cause, .. }
+                if cause.raw_os_error() == Some(libc::EOPNOTSUPP)
+                    && self.domain.info().is_ok_and(|info| !info.hvm) =>
+            {
+                Error::NoShadowPaging(self.domain.domid)
+            }
+            _ => error,
+        }
+    }
+
+    fn switch(&self, operation: u32) -> Result<(), Error> {
+        // SAFETY: the handle is null.
+        unsafe { self.shadow_op(operation, 0, std::ptr::null_mut(), 0) }.map(|_| ())
+    }
+
+    /// Copies the dirty bits out, and with `CLEAN` clears them, which protects the pages again.
+    fn collect(&mut self, operation: u32, mode: u32, into: &mut PfnSet) -> Result<(), Error> {
+        // SAFETY: the bitmap has a bit for each of `pages`.
+        let covered = unsafe { self.shadow_op(operation, mode, self.bitmap.as_ptr(), self.pages) }?;
+        // Xen answers for a dying domain too, with nothing.
+        if covered != self.pages || self.domain.info()?.dying {
+            let wanted = self.pages;
+            return Err(self.domain.fault(format!("log-dirty tells of {covered:#x} pages of {wanted:#x}")));
+        }
+        for (index, word) in self.bitmap.bytes().as_chunks::<8>().0.iter().enumerate() {
+            let bits = u64::from_le_bytes(*word);
+            if bits != 0 {
+                into.union_word(index, bits);
+            }
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// `bitmap` is null, or a hypercall buffer with room for `pages` bits.
+    unsafe fn shadow_op(&self, operation: u32, mode: u32, bitmap: *mut u8, pages: u64) -> Result<u64, Error> {
+        let mut payload = sys::xen_domctl__bindgen_ty_1 { pad: [0; 128] };
+        payload.shadow_op = sys::xen_domctl_shadow_op {
+            op: operation,
+            mode,
+            dirty_bitmap: sys::__guest_handle_uint8 { p: bitmap },
+            pages,
+            ..sys::xen_domctl_shadow_op::default()
+        };
+        // SAFETY: as the caller says.
+        let answer = unsafe { self.domain.domctl("log-dirty", sys::XEN_DOMCTL_shadow_op, payload)? };
+        // SAFETY: Xen answers with the structure that it was given.
+        Ok(unsafe { answer.shadow_op.pages })
+    }
+}
+
+impl DirtyTracker for XenTracker {
+    fn start(&mut self) -> Result<(), BoxError> {
+        self.enable()?;
+        self.on = true;
+        Ok(())
+    }
+
+    fn harvest(&mut self, into: &mut PfnSet, when: Harvest) -> Result<(), BoxError> {
+        // Final adds the pages that Xen itself has mapped to write.
+        let mode = if when == Harvest::Final { sys::XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL } else { 0 };
+        Ok(self.collect(sys::XEN_DOMCTL_SHADOW_OP_CLEAN, mode, into)?)
+    }
+
+    fn peek(&mut self, into: &mut PfnSet) -> Result<(), BoxError> {
+        Ok(self.collect(sys::XEN_DOMCTL_SHADOW_OP_PEEK, 0, into)?)
+    }
+
+    fn stop(&mut self) -> Result<(), BoxError> {
+        if self.on {
+            self.switch(sys::XEN_DOMCTL_SHADOW_OP_OFF)?;
+            self.on = false;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for XenTracker {
+    fn drop(&mut self) {
+        // Only a panic leaves it on; then there is nobody left to tell of a failure.
+        let _ = self.stop();
+    }
+}

@@ -1,0 +1,31 @@
+//! Xen domains: small safe wrappers over libxenctrl and libxenforeignmemory, and on them the traits of the engine.
+//!
+//! The hypervisor's interface for toolstacks changes with every release, so a build serves one release and says so
+//! when it meets another.
+
+mod batch;
+mod buffer;
+mod domain;
+mod error;
+mod foreign;
+mod grants;
+mod handle;
+mod hvm;
+mod log_dirty;
+mod page_types;
+mod policy;
+mod populate;
+mod pv;
+mod source;
+mod sys;
+mod target;
+mod tsc;
+mod vcpu;
+
+pub use batch::XenBatch;
+pub use domain::{Domain, DomainInfo};
+pub use error::Error;
+pub use handle::Xen;
+pub use log_dirty::XenTracker;
+pub use source::XenSource;
+pub use target::{Backend, Rings, TargetSettings, XenTarget};

@@ -1,0 +1,67 @@
+//! Why `xc-restore` fails.
+
+use std::io;
+
+use ffi::host::HostError;
+use ffi::link;
+use xc_save::exit::Exit;
+
+use crate::take_over;
+
+/// Why `xc-restore` fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Signals cannot be heard.
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
+    /// The link cannot be had.
+    #[error(transparent)]
+    Link(#[from] link::Error),
+    /// The source is gone before it sent anything.
+    #[error("cannot greet the source")]
+    Greet(#[source] io::Error),
+    /// A layer around the libxc stream is wrong.
+    #[error("cannot read the stream's envelope")]
+    Envelope(#[source] stream::Error),
+    /// The configuration is not one of a host guest: a real Xen guest's file, perhaps.
+    #[error("the configuration in the xl header is not that of a guest process")]
+    NoHostGuest(#[source] serde_json::Error),
+    /// A libxl record that a host guest cannot have.
+    #[error("the libxl stream has {name} at byte {offset}, which no guest process has")]
+    OtherRecord {
+        /// The record's type.
+        name: &'static str,
+        /// Where it starts.
+        offset: u64,
+    },
+    /// The guest cannot be made.
+    #[error("cannot make the guest")]
+    Create(#[source] HostError),
+    /// The stream or the target failed.
+    #[error(transparent)]
+    Restore(#[from] engine::Error),
+    /// The guest is complete but cannot be started.
+    #[error("cannot start the guest")]
+    Start(#[source] HostError),
+    /// The source did not hand it over, or does not know that it did.
+    #[error(transparent)]
+    TakeOver(#[from] take_over::Error),
+    /// An abort came before the guest was ours.
+    #[error("aborted: {0}")]
+    Aborted(String),
+    /// The statistics cannot be written.
+    #[error(transparent)]
+    Stats(xc_save::Error),
+}
+
+impl Error {
+    /// The exit code for it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Aborted(_) | Self::Restore(engine::Error::Aborted(_)) => Exit::Interrupted,
+            Self::TakeOver(take_over::Error::Unheard(_)) => Exit::LeftOver,
+            _ => Exit::Failed,
+        }
+    }
+}

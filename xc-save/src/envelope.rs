@@ -1,0 +1,30 @@
+//! What is around the libxc stream: the same layers that `xl save` and `xl migrate` write, with the guest's
+//! configuration in xl's place for it.
+
+use ffi::host::GuestConfig;
+use stream::{libxl, xl};
+
+use crate::Error;
+
+/// The bytes before the libxc stream.
+///
+/// # Errors
+/// When the configuration does not fit.
+pub fn before(config: &GuestConfig) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let config = serde_json::to_vec(config).map_err(Error::Config)?;
+    xl::Header { config }.write(&mut bytes).map_err(Error::Envelope)?;
+    libxl::Header::default().write(&mut bytes);
+    libxl::Record::LibxcContext.write(&mut bytes).map_err(Error::Envelope)?;
+    Ok(bytes)
+}
+
+/// The bytes after it.
+///
+/// # Errors
+/// Never in practice: the record has no content.
+pub fn after() -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    libxl::Record::End.write(&mut bytes).map_err(Error::Envelope)?;
+    Ok(bytes)
+}

@@ -1,0 +1,69 @@
+//! Why `xc-save` fails, and where the guest is then.
+
+use std::io;
+use std::path::PathBuf;
+
+use ffi::host::HostError;
+use ffi::link;
+
+use crate::exit::Exit;
+use crate::hand_over;
+
+/// Why `xc-save` fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Signals cannot be heard.
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
+    /// The guest cannot be had.
+    #[error("cannot attach to the guest")]
+    Attach(#[source] HostError),
+    /// The link cannot be had, or its file not finished.
+    #[error(transparent)]
+    Link(#[from] link::Error),
+    /// The other end is no `xc-restore`.
+    #[error("nobody is ready to receive at the other end")]
+    NoReceiver(#[source] io::Error),
+    /// The configuration cannot be written down.
+    #[error("cannot write the guest's configuration down")]
+    Config(#[source] serde_json::Error),
+    /// The layers around the stream cannot be made.
+    #[error("cannot make the stream's envelope")]
+    Envelope(#[source] stream::Error),
+    /// The link failed outside the libxc stream.
+    #[error("cannot send the stream's envelope")]
+    Send(#[source] io::Error),
+    /// The save itself failed.
+    #[error(transparent)]
+    Save(#[from] engine::Error),
+    /// The target did not take the guest, or nobody knows.
+    #[error(transparent)]
+    HandOver(#[from] hand_over::Error),
+    /// An abort came when all was sent, but nothing decided.
+    #[error("aborted: {0}")]
+    Aborted(String),
+    /// The guest cannot be kept aside, resumed or destroyed after the save.
+    #[error("the save is complete, but the guest cannot be {0}")]
+    Aftermath(&'static str, #[source] HostError),
+    /// The statistics cannot be written.
+    #[error("cannot write the statistics to {0}")]
+    Stats(PathBuf, #[source] io::Error),
+}
+
+impl Error {
+    /// The exit code for it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        use hand_over::Error as HandOver;
+        match self {
+            Self::Save(engine::Error::GaveUp { .. }) => Exit::GaveUp,
+            Self::Save(engine::Error::NotUndone { .. })
+            | Self::HandOver(HandOver::Undecided(_) | HandOver::NotTakenBack(_)) => Exit::Undecided,
+            Self::Save(engine::Error::Aborted(_))
+            | Self::HandOver(HandOver::Aborted(_))
+            | Self::Aborted(_) => Exit::Interrupted,
+            Self::Aftermath(..) => Exit::LeftOver,
+            _ => Exit::Failed,
+        }
+    }
+}
