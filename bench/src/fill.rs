@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::{PAGE_SIZE, Pfn};
+use engine::Pfn;
 use ffi::host::GuestMemory;
 use rayon::prelude::*;
 
@@ -11,10 +11,24 @@ use crate::{Error, random};
 
 /// Pages of the same content kind in a mixed guest: 256 KiB, the scale of buffers and files.
 const MIX_RUN: u64 = 64;
-/// The words of a text page: common enough to compress, many enough not to be all alike.
-const WORDS: [&str; 16] = [
-    "the", "of", "guest", "page", "memory", "round", "and", "link", "a", "dirty", "time", "copy", "is",
-    "host", "to", "moved",
+/// The words of a text page, each as long as a machine word: four bits of content in 64.
+const WORDS: [&[u8; 8]; 16] = [
+    b"migrate ",
+    b"machine ",
+    b"network ",
+    b"process ",
+    b"storage ",
+    b"virtual ",
+    b"balloon ",
+    b"suspend ",
+    b"restore ",
+    b"channel ",
+    b"harvest ",
+    b"tracker ",
+    b"another ",
+    b"because ",
+    b"between ",
+    b"through ",
 ];
 
 /// The kinds of content.
@@ -72,20 +86,22 @@ fn mixed(seed: u64, run: u64) -> Fill {
 }
 
 fn write_text(words: &[AtomicU64], rng: &mut u64) {
-    let mut text = Vec::with_capacity(2 * PAGE_SIZE);
-    while text.len() < PAGE_SIZE {
-        for choice in random::next(rng).to_le_bytes() {
-            text.extend_from_slice(WORDS[usize::from(choice) % WORDS.len()].as_bytes());
-            text.push(b' ');
+    /// Choices of four bits in a random word.
+    const CHOICES: usize = 16;
+    for sentence in words.chunks(CHOICES) {
+        let mut choices = random::next(rng);
+        for word in sentence {
+            let text = WORDS[usize::from(choices.to_le_bytes()[0]) % CHOICES];
+            word.store(u64::from_ne_bytes(*text), Ordering::Relaxed);
+            choices /= CHOICES as u64;
         }
-    }
-    for (word, bytes) in words.iter().zip(text.as_chunks::<8>().0) {
-        word.store(u64::from_ne_bytes(*bytes), Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use engine::PAGE_SIZE;
+
     use super::*;
 
     fn page(fill: Fill, seed: u64, page: u64) -> Vec<u64> {

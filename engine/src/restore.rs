@@ -66,7 +66,7 @@ fn build<R: Read, T: TargetDomain>(
     let (started, first_byte) = (context.clock.now(), input.offset());
     context.tell(Event::Phase(Phase::Receive));
     let limits = Limits::default();
-    let mut reader = Reader::new(input, limits).map_err(bad_stream)?;
+    let mut reader = Reader::new(input, limits).map_err(|cause| unless_aborted(context, cause))?;
     target.begin(reader.header()).map_err(failed("taking this kind of guest"))?;
     reader.set_pfn_limit(target.pfn_limit().min(limits.pfn_limit));
     let mut restore = Restore::new(target, options, context);
@@ -216,13 +216,13 @@ impl<'a, 'c, T: TargetDomain> Restore<'a, 'c, T> {
 impl<T: TargetDomain> Restore<'_, '_, T> {
     /// A reader's error, seen as the abort that it may be.
     fn readable<V>(&self, result: Result<V, stream::Error>) -> Result<V, Error> {
-        result.map_err(|cause| self.context.check_abort().err().unwrap_or_else(|| bad_stream(cause)))
+        result.map_err(|cause| unless_aborted(self.context, cause))
     }
 
     /// The target read from the stream: the error may be the stream's.
     fn written(&self, result: Result<(), BoxError>) -> Result<(), Error> {
         result.map_err(|cause| match as_stream_error(cause) {
-            Ok(cause) => self.context.check_abort().err().unwrap_or_else(|| bad_stream(cause)),
+            Ok(cause) => unless_aborted(self.context, cause),
             Err(cause) => failed("writing the guest's pages")(cause),
         })
     }
@@ -247,8 +247,9 @@ fn no_page_twice(entries: &[PageEntry]) -> Result<(), Error> {
     twice.map_or(Ok(()), |pair| Err(Error::Twice { phase: Phase::Receive, pfn: pair[0] }))
 }
 
-fn bad_stream(cause: stream::Error) -> Error {
-    Error::Receive { phase: Phase::Receive, cause }
+/// A link that was aborted looks like a stream that cannot be read.
+fn unless_aborted(context: &Context<'_>, cause: stream::Error) -> Error {
+    context.check_abort().err().unwrap_or(Error::Receive { phase: Phase::Receive, cause })
 }
 
 fn failed(step: &'static str) -> impl Fn(BoxError) -> Error {

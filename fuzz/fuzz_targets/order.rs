@@ -4,8 +4,8 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use stream::libxc::{
-    CpuidLeaf, DomainHeader, DomainKind, Encoder, HvmParam, Limits, MsrEntry, Reader, Record, StreamUse, TscInfo,
-    VcpuPart, encode,
+    CpuidLeaf, DomainHeader, DomainKind, Encoder, HvmParam, Limits, MsrEntry, Reader, Record, StreamUse,
+    TscInfo, VcpuPart, encode,
 };
 use stream::{Error, Input, PAGE_SIZE, PageEntry, PageType, Pfn};
 
@@ -65,7 +65,10 @@ impl Step {
             Self::DirtyPfns(count) => Record::CheckpointDirtyPfns(vec![Pfn(0); (*count).into()]),
             Self::StaticDataEnd => Record::StaticDataEnd,
             Self::Cpuid(count) => {
-                Record::CpuidPolicy(vec![CpuidLeaf { leaf: 0, subleaf: 0, registers: [0; 4] }; (*count).into()])
+                Record::CpuidPolicy(vec![
+                    CpuidLeaf { leaf: 0, subleaf: 0, registers: [0; 4] };
+                    (*count).into()
+                ])
             }
             Self::Msr(count) => Record::MsrPolicy(vec![MsrEntry { index: 0, value: 0 }; (*count).into()]),
         })

@@ -39,7 +39,8 @@ impl Pages {
 
     /// Whether the record is right, told without the reader's code.
     fn is_good(&self) -> bool {
-        let honest = self.count_lie == 0 && self.length_lie == 0 && self.data() == self.pages_with_data() * PAGE_SIZE;
+        let honest =
+            self.count_lie == 0 && self.length_lie == 0 && self.data() == self.pages_with_data() * PAGE_SIZE;
         let good = |raw: &u64| matches!(raw >> 60, 0 | 0xd | 0xe | 0xf) && raw << 4 >> 4 < 1 << 36;
         honest && !self.entries.is_empty() && self.entries.iter().all(good)
     }

@@ -63,7 +63,7 @@ fn receive_and_start(args: &Args, abort: &Abort) -> Result<String, Error> {
     if link.is_duplex() {
         link.reply(READY).map_err(Error::Greet)?;
     }
-    let (target, report) = receive(args, &clock, &mut link, abort)?;
+    let (mut target, report) = receive(args, &clock, &mut link, abort)?;
     let name = target.config().name.clone();
     if link.is_duplex() {
         take_over(&mut Answering(&mut link), || target.start(args.paused))?;

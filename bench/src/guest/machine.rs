@@ -1,7 +1,7 @@
 //! The guest as a whole, and what each request does to it. Who may ask for what is decided in [`super::session`].
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, Thread};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use ffi::host::protocol::{Attachment, GuestHash, GuestInfo, Status};
@@ -49,6 +49,8 @@ pub(super) struct Control {
     loaded: bool,
     given_away: bool,
     tracking: Option<Tracking>,
+    /// Ends the tracking before: of a big guest that takes a while, which nobody should have to wait for.
+    untracking: Option<JoinHandle<()>>,
     balloon: Balloon,
     migrations: u32,
     /// Writes and guest time when this incarnation began: its rate counts from here.
@@ -86,6 +88,7 @@ impl Machine {
             loaded,
             given_away: false,
             tracking: None,
+            untracking: None,
             balloon: Balloon { target: config.pages, rng: config.seed },
             migrations: 0,
             since: (0, 0),
@@ -162,8 +165,11 @@ impl Machine {
 
     /// Switches write tracking.
     pub(super) fn track(&self, control: &mut Control, how: Option<TrackerKind>) -> Result<(), Error> {
-        control.tracking = None;
-        control.tracking = how.map(|kind| Tracking::start(kind, &self.memory)).transpose()?;
+        control.stop_tracking();
+        if let Some(kind) = how {
+            control.await_untracked();
+            control.tracking = Some(Tracking::start(kind, &self.memory)?);
+        }
         Ok(())
     }
 
@@ -318,9 +324,25 @@ impl Control {
     pub(super) fn release(&mut self) {
         self.controller = None;
         self.parked = None;
-        self.tracking = None;
+        self.stop_tracking();
         if !self.given_away {
             self.unsuspend();
+        }
+    }
+
+    /// Ends the tracking, in a thread of its own.
+    fn stop_tracking(&mut self) {
+        if let Some(tracking) = self.tracking.take() {
+            self.await_untracked();
+            self.untracking = Some(thread::spawn(move || drop(tracking)));
+        }
+    }
+
+    /// Waits until no tracking before is left on.
+    fn await_untracked(&mut self) {
+        if let Some(thread) = self.untracking.take() {
+            // A drop that panics has dropped what it was given all the same.
+            let _ = thread.join();
         }
     }
 

@@ -127,11 +127,11 @@ pub fn save<D: SourceDomain>(
     };
     let outcome = match threads {
         Threads::Inline => outlet::inline(sink, run),
-        Threads::Pipelined => outlet::pipelined(sink, run, |result| {
-            if let Err(failure) = result {
-                // A link that holds the abort stops waiting for the other side.
-                abort.raise(failure.to_string());
-            }
+        // A link that holds the abort stops waiting for the other side.
+        Threads::Pipelined => outlet::pipelined(sink, run, |result| match result {
+            Some(Ok(_)) => {}
+            Some(Err(failure)) => abort.raise(failure.to_string()),
+            None => abort.raise("a panic"),
         }),
     };
     blame(outcome, phase.get(), abort)

@@ -1,6 +1,6 @@
 //! The way from the loop to the sink: in the same thread, or through a bounded queue to a thread that writes.
 
-use std::panic;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -57,22 +57,23 @@ pub(super) fn inline<B: PageBatch, T>(
     Outcome { run, sink: outlet.failure }
 }
 
-/// Runs the sink in a thread of its own. `unblock` is called when the loop is over, before the writer is waited
-/// for.
+/// Runs the sink in a thread of its own. `unblock` is called when the loop is over or has panicked, before the
+/// writer is waited for.
 pub(super) fn pipelined<B: PageBatch, T>(
     sink: &mut impl RecordSink,
     run: impl FnOnce(&mut dyn Outlet<B>) -> T,
-    unblock: impl FnOnce(&T),
+    unblock: impl FnOnce(Option<&T>),
 ) -> Outcome<T> {
     thread::scope(|scope| {
         let (jobs, queue) = sync_channel(QUEUE);
         let writer = scope.spawn(move || drain(sink, &queue));
         let mut outlet = Queued { jobs };
-        let run = run(&mut outlet);
-        unblock(&run);
+        let run = catch_unwind(AssertUnwindSafe(|| run(&mut outlet)));
+        unblock(run.as_ref().ok());
         drop(outlet);
-        let sink = writer.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
-        Outcome { run, sink }
+        let sink = writer.join();
+        let run = run.unwrap_or_else(|panic| resume_unwind(panic));
+        Outcome { run, sink: sink.unwrap_or_else(|panic| resume_unwind(panic)) }
     })
 }
 

@@ -138,12 +138,16 @@ impl HostTarget {
 
     /// Lets a completed guest go: it takes its name, runs (unless `paused`), and lives on without this process.
     ///
+    /// Its memory stays mapped here until this is dropped, which takes a while, and can wait until the source was
+    /// told that the guest runs.
+    ///
     /// # Errors
     /// When the guest is not complete or the name is taken; then nothing of it is left.
-    pub fn start(mut self, paused: bool) -> Result<(), HostError> {
+    pub fn start(&mut self, paused: bool) -> Result<(), HostError> {
         let mut guest = self.guest.take().ok_or_else(|| HostError::Disconnected(self.config.name.clone()))?;
         if let Err(e) = guest.control.order(&Request::Start { paused }) {
             self.guest = Some(guest);
+            self.discard();
             return Err(e);
         }
         guest.let_go();

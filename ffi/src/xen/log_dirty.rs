@@ -1,9 +1,12 @@
 //! Log-dirty: which pages the guest wrote.
 
+use std::sync::Arc;
+
 use engine::{BoxError, DirtyTracker, Harvest, PfnSet};
 
 use super::buffer::HypercallBuffer;
 use super::domain::Domain;
+use super::frame_watch::FrameWatch;
 use super::{Error, sys};
 
 /// The log-dirty of one domain (`XEN_DOMCTL_shadow_op`).
@@ -12,19 +15,19 @@ pub struct XenTracker {
     domain: Domain,
     pages: u64,
     bitmap: HypercallBuffer,
+    /// Of an HVM or PVH guest; the frames of a PV guest are marked dirty when they change.
+    watch: Option<Arc<FrameWatch>>,
     on: bool,
 }
 
 impl XenTracker {
     /// Not started; for the pfns below `pages`.
-    ///
-    /// # Errors
-    /// When there is no Xen, no such domain or no memory for the bitmap.
-    pub fn open(domid: u32, pages: u64) -> Result<Self, Error> {
+    pub(super) fn open(domid: u32, pages: u64, watch: Arc<FrameWatch>) -> Result<Self, Error> {
         let domain = Domain::open(domid)?;
         let bytes = pages.div_ceil(64) * 8;
         let bytes = usize::try_from(bytes).map_err(|_| domain.fault(format!("{pages:#x} pages")))?;
-        Ok(Self { domain, pages, bitmap: HypercallBuffer::new(bytes)?, on: false })
+        let watch = domain.info()?.hvm.then_some(watch);
+        Ok(Self { domain, pages, bitmap: HypercallBuffer::new(bytes)?, watch, on: false })
     }
 
     fn enable(&self) -> Result<(), Error> {
@@ -71,6 +74,15 @@ impl XenTracker {
         Ok(())
     }
 
+    /// A guest that got new frames may have changed any page without marking it dirty.
+    fn add_grown(&self, into: &mut PfnSet) -> Result<(), Error> {
+        if let Some(watch) = &self.watch {
+            watch.look(self.domain.info()?.tot_pages);
+            watch.add_suspects(into);
+        }
+        Ok(())
+    }
+
     /// # Safety
     /// `bitmap` is null, or a hypercall buffer with room for `pages` bits.
     unsafe fn shadow_op(&self, operation: u32, mode: u32, bitmap: *mut u8, pages: u64) -> Result<u64, Error> {
@@ -93,13 +105,18 @@ impl DirtyTracker for XenTracker {
     fn start(&mut self) -> Result<(), BoxError> {
         self.enable()?;
         self.on = true;
+        if let Some(watch) = &self.watch {
+            watch.start(self.domain.info()?.tot_pages);
+        }
         Ok(())
     }
 
     fn harvest(&mut self, into: &mut PfnSet, when: Harvest) -> Result<(), BoxError> {
         // Final adds the pages that Xen itself has mapped to write.
         let mode = if when == Harvest::Final { sys::XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL } else { 0 };
-        Ok(self.collect(sys::XEN_DOMCTL_SHADOW_OP_CLEAN, mode, into)?)
+        self.collect(sys::XEN_DOMCTL_SHADOW_OP_CLEAN, mode, into)?;
+        // Behind the bits: whoever changes from here on does it to a page that is watched.
+        Ok(self.add_grown(into)?)
     }
 
     fn peek(&mut self, into: &mut PfnSet) -> Result<(), BoxError> {

@@ -1,8 +1,10 @@
 //! A Xen domain to be saved.
 
 use std::ffi::c_int;
-use std::io;
+use std::ops::Range;
+use std::str::FromStr;
 use std::sync::Arc;
+use std::{io, thread};
 
 use engine::{BoxError, GuestPage, SourceDomain};
 use stream::libxc::{DomainHeader, DomainKind, Record};
@@ -12,7 +14,34 @@ use super::Error;
 use super::batch::XenBatch;
 use super::domain::Domain;
 use super::foreign::{Foreign, Mapping};
+use super::frame_watch::FrameWatch;
+use super::log_dirty::XenTracker;
 use super::pv::PvSource;
+use super::whole_map::{CHUNK_PAGES, Chunk, WholeMap};
+
+/// How a guest's memory is made readable during a pre-copy. A suspended guest is always mapped a batch at a time, for
+/// then each page is needed once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MapMode {
+    /// All of it at the start, in chunks, for all rounds. Frames that the guest gives back meanwhile stay charged to
+    /// it until the mapping is renewed, which happens as soon as it takes new ones.
+    #[default]
+    Full,
+    /// Each batch of pages when it is sent, as upstream does.
+    Batch,
+}
+
+impl FromStr for MapMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "full" => Ok(Self::Full),
+            "batch" => Ok(Self::Batch),
+            other => Err(format!("map mode {other:?} is neither full nor batch")),
+        }
+    }
+}
 
 /// A Xen domain to be saved: HVM, PVH or 64-bit PV.
 #[derive(Debug)]
@@ -23,6 +52,14 @@ pub struct XenSource {
     pfn_limit: u64,
     /// What only a PV guest has.
     pv: Option<PvSource>,
+    /// The console and xenstore rings of an HVM or PVH guest. Their backends write to them at any time, and who
+    /// restores them starts with empty ones, so empty is how they are sent.
+    rings: Vec<Pfn>,
+    mode: MapMode,
+    whole: Option<WholeMap>,
+    /// The answer of [`Self::is_as_mapped`], for the guest is suspended once.
+    as_mapped: Option<bool>,
+    watch: Arc<FrameWatch>,
 }
 
 /// Pages side by side, and for each why it could not be mapped (`errno`, 0 when it was).
@@ -36,13 +73,23 @@ impl XenSource {
     ///
     /// # Errors
     /// When there is no Xen or no such domain, or the guest is of a kind that cannot be saved.
-    pub fn open(domid: u32) -> Result<Self, Error> {
+    pub fn open(domid: u32, mode: MapMode) -> Result<Self, Error> {
         let domain = Domain::open(domid)?;
         let foreign = Foreign::open()?;
         let version = domain.xen.version()?;
         let pv = if domain.info()?.hvm { None } else { Some(PvSource::open(&domain, &foreign)?) };
         let pfn_limit = pv.as_ref().map_or_else(|| domain.frame_limit(), |pv| Ok(pv.pfn_limit()))?;
-        Ok(Self { domain, foreign, version, pfn_limit, pv })
+        let rings = if pv.is_none() { domain.hvm_rings()? } else { Vec::new() };
+        let watch = Arc::new(FrameWatch::new(pfn_limit));
+        Ok(Self { rings, domain, foreign, version, pfn_limit, pv, mode, whole: None, as_mapped: None, watch })
+    }
+
+    /// The domain's log-dirty.
+    ///
+    /// # Errors
+    /// When there is no memory for its bitmap.
+    pub fn tracker(&self) -> Result<XenTracker, Error> {
+        XenTracker::open(self.domain.domid(), self.pfn_limit, Arc::clone(&self.watch))
     }
 
     /// The frame that hypercalls know a page by.
@@ -62,29 +109,116 @@ impl XenSource {
         Ok(entries.collect())
     }
 
-    /// Maps the pages with data, in their order. `None` when there are none.
-    fn map(&self, pages: &[(PageEntry, u64)]) -> Result<Option<Mapped>, Error> {
-        let with_data = pages.iter().filter(|(entry, _)| entry.kind.has_data());
-        let frames: Vec<u64> = with_data.map(|&(_, frame)| frame).collect();
+    /// As [`Self::look_up`], without asking when the whole guest is mapped and its pages cannot change their types
+    /// but by being ballooned, which is found after the suspend.
+    fn recall(&self, pfns: &[Pfn]) -> Result<Vec<(PageEntry, u64)>, Error> {
+        match (&self.whole, &self.pv) {
+            (Some(whole), None) => {
+                let entry = |&pfn: &Pfn| (PageEntry { pfn, kind: whole.kind(pfn) }, pfn.0);
+                Ok(pfns.iter().map(entry).collect())
+            }
+            _ => self.look_up(pfns),
+        }
+    }
+
+    /// Maps these frames; `None` when there are none.
+    fn map(&self, frames: &[u64]) -> Result<Option<Mapped>, Error> {
         if frames.is_empty() {
             return Ok(None);
         }
-        let (mapping, errors) = self.foreign.map_some(self.domain.domid(), &frames)?;
+        let (mapping, errors) = self.foreign.map_some(self.domain.domid(), frames)?;
         Ok(Some(Mapped { mapping: Arc::new(mapping), errors }))
+    }
+
+    fn map_whole(&self) -> Result<WholeMap, Error> {
+        let tot_pages = self.domain.info()?.tot_pages;
+        let first_pages = (0..self.pfn_limit).step_by(Pfn(CHUNK_PAGES).index());
+        let chunks = first_pages.map(|first| self.map_chunk(first..self.pfn_limit.min(first + CHUNK_PAGES)));
+        Ok(WholeMap::new(chunks.collect::<Result<_, _>>()?, tot_pages))
+    }
+
+    fn map_chunk(&self, pfns: Range<u64>) -> Result<Chunk, Error> {
+        let pages = self.look_up(&pfns.map(Pfn).collect::<Vec<_>>())?;
+        let frames = frames_with_data(&pages, |_| true);
+        Ok(match self.map(&frames)? {
+            Some(Mapped { mapping, errors }) => Chunk::new(&pages, Some(mapping), &errors),
+            None => Chunk::new(&pages, None, &[]),
+        })
+    }
+
+    /// Whether the pages of a suspended HVM or PVH guest are what they were when it was mapped whole: it has as many
+    /// frames as then, and they are where they were, so there is none for another page. This takes a question for
+    /// each page with memory; the guest's address space may be many times that.
+    fn is_as_mapped(&mut self) -> Result<bool, Error> {
+        if let Some(known) = self.as_mapped {
+            return Ok(known);
+        }
+        let info = self.domain.info()?;
+        let (Some(whole), None, Some(_)) = (&self.whole, &self.pv, info.shutdown) else { return Ok(false) };
+        let frames: Vec<u64> = whole.populated().map(|pfn| pfn.0).collect();
+        let unchanged = info.tot_pages == whole.tot_pages()
+            && self.domain.frame_types(&frames)?.into_iter().all(PageType::is_populated);
+        self.as_mapped = Some(unchanged);
+        Ok(unchanged)
+    }
+
+    /// Brings the mapping of the whole guest up to date: there is one while the guest runs.
+    fn renew(&mut self) -> Result<(), Error> {
+        let info = self.domain.info()?;
+        self.watch.look(info.tot_pages);
+        if info.shutdown.is_some() {
+            self.release();
+        } else if self.mode == MapMode::Full && (self.whole.is_none() || self.watch.take_old_mapping()) {
+            self.whole = None;
+            self.whole = Some(self.map_whole()?);
+        }
+        Ok(())
+    }
+
+    /// Gives the mapping of the whole guest up, aside: every page takes its time, and the guest stands still.
+    fn release(&mut self) {
+        self.as_mapped = None;
+        if let Some(whole) = self.whole.take() {
+            thread::spawn(move || drop(whole));
+        }
+    }
+
+    fn collect(&self, pfns: &[Pfn]) -> Result<XenBatch, Error> {
+        if let Some(pv) = &self.pv {
+            pv.check_p2m(&self.domain)?;
+        }
+        let pages = self.recall(pfns)?;
+        let held = |pfn, frame| self.whole.as_ref().and_then(|whole| whole.find(pfn, frame));
+        let fresh =
+            self.map(&frames_with_data(&pages, |&(entry, frame)| held(entry.pfn, frame).is_none()))?;
+        self.watch.add_read(pages.iter().filter(|page| page.0.kind.has_data()).map(|page| page.0.pfn));
+        let (mut batch, mut at) = (XenBatch::default(), 0);
+        for (entry, frame) in pages {
+            if !entry.kind.has_data() {
+                batch.add_entry(entry);
+            } else if self.rings.contains(&entry.pfn) {
+                batch.add_own(entry, GuestPage::from_bytes(&[0; PAGE_SIZE]));
+            } else if let Some((mapping, at)) = held(entry.pfn, frame) {
+                self.add_data(&mut batch, entry, mapping, at)?;
+            } else if let Some(Mapped { mapping, errors }) = &fresh {
+                match errors[at] {
+                    0 => self.add_data(&mut batch, entry, mapping, at)?,
+                    errno => self.defer(&mut batch, entry, self.not_mapped(frame, errno))?,
+                }
+                at += 1;
+            }
+        }
+        Ok(batch)
     }
 
     /// Adds a page with data that is page `at` of the mapping.
     fn add_data(
         &self,
         batch: &mut XenBatch,
-        (entry, frame): (PageEntry, u64),
-        Mapped { mapping, errors }: &Mapped,
+        entry: PageEntry,
+        mapping: &Arc<Mapping>,
         at: usize,
     ) -> Result<(), Error> {
-        if errors[at] != 0 {
-            let cause = io::Error::from_raw_os_error(errors[at].abs());
-            return self.defer(batch, entry, Error::Map { domid: self.domain.domid(), frame, cause });
-        }
         let Some(pv) = self.pv.as_ref().filter(|_| entry.kind.is_page_table()) else {
             batch.add_mapped(entry, mapping, at);
             return Ok(());
@@ -108,24 +242,15 @@ impl XenSource {
         Ok(())
     }
 
-    fn collect(&self, pfns: &[Pfn]) -> Result<XenBatch, Error> {
-        if let Some(pv) = &self.pv {
-            pv.check_p2m(&self.domain)?;
-        }
-        let pages = self.look_up(pfns)?;
-        let mapped = self.map(&pages)?;
-        let (mut batch, mut at) = (XenBatch::default(), 0);
-        for page in pages {
-            match &mapped {
-                Some(mapped) if page.0.kind.has_data() => {
-                    self.add_data(&mut batch, page, mapped, at)?;
-                    at += 1;
-                }
-                _ => batch.add_entry(page.0),
-            }
-        }
-        Ok(batch)
+    fn not_mapped(&self, frame: u64, errno: c_int) -> Error {
+        let cause = io::Error::from_raw_os_error(errno.abs());
+        Error::Map { domid: self.domain.domid(), frame, cause }
     }
+}
+
+fn frames_with_data(pages: &[(PageEntry, u64)], wanted: impl Fn(&(PageEntry, u64)) -> bool) -> Vec<u64> {
+    let wanted = pages.iter().filter(|page| page.0.kind.has_data() && wanted(page));
+    wanted.map(|&(_, frame)| frame).collect()
 }
 
 impl SourceDomain for XenSource {
@@ -141,12 +266,14 @@ impl SourceDomain for XenSource {
     }
 
     fn page_types(&mut self, pfns: &[Pfn], types: &mut Vec<PageType>) -> Result<(), BoxError> {
+        let pages = if self.is_as_mapped()? { self.recall(pfns)? } else { self.look_up(pfns)? };
         types.clear();
-        types.extend(self.look_up(pfns)?.iter().map(|(entry, _)| entry.kind));
+        types.extend(pages.iter().map(|(entry, _)| entry.kind));
         Ok(())
     }
 
     fn batch(&mut self, pfns: &[Pfn]) -> Result<XenBatch, BoxError> {
+        self.renew()?;
         Ok(self.collect(pfns)?)
     }
 
@@ -167,6 +294,11 @@ impl SourceDomain for XenSource {
     }
 
     fn records_after_memory(&mut self) -> Result<Vec<Record>, BoxError> {
+        let info = self.domain.info()?;
+        if !info.is_suspended() {
+            let reason = info.shutdown;
+            return Err(self.domain.fault(format!("it did not suspend (shutdown reason {reason:?})")).into());
+        }
         let mut records = vec![Record::TscInfo(self.domain.tsc_info()?)];
         match &self.pv {
             Some(pv) => records.extend(pv.state_records(&self.domain)?),

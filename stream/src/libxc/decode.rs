@@ -25,7 +25,7 @@ pub struct Body {
     pub reserved: Option<(&'static str, u64)>,
 }
 
-/// Makes a value of a record's body (without padding). Only the layout is checked here; [`super::check`] and
+/// Makes a value of a record's body (without padding). Only the layout is checked here; [`super::check()`] and
 /// [`super::Order`] check what the value says.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 //! by it; the other way round is allowed, for it knows neither order nor values.
 #![cfg(test)]
 
+mod handmade;
 mod mutate;
 mod oracle;
 mod saved;
@@ -55,8 +56,8 @@ fn real_streams_are_read_as_xen_reads_them() {
 
 #[test]
 fn whatever_we_accept_of_a_damaged_stream_xen_accepts() {
-    let originals: Vec<_> =
-        saved::all().iter().map(|saved| Split::new(&saved::trimmed(&saved.bytes))).collect();
+    let real = saved::all().into_iter().map(|saved| saved::trimmed(&saved.bytes));
+    let originals: Vec<_> = real.chain(handmade::all()).map(|bytes| Split::new(&bytes)).collect();
     let mut oracle = Oracle::start();
     let (mut accepted, mut refused) = (0, 0);
     for seed in 0..MUTANTS {

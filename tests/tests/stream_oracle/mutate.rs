@@ -46,17 +46,18 @@ impl Mutator {
         }
         let at = 1 + self.below(parts.len() - 1);
         let other = 1 + self.below(parts.len() - 1);
-        match self.below(8) {
-            0 => self.flip(&mut parts[at], usize::MAX, "bit of a record"),
-            1 => self.flip(&mut parts[at], 8, "bit of a record's head"),
-            2 => self.flip(&mut parts[at], 48, "bit near a record's start"),
-            3 => self.flip(&mut parts[0], usize::MAX, "bit of the first header"),
-            4 => self.truncate(parts, at),
-            5 => {
+        match self.below(9) {
+            0 => self.flip(&mut parts[at], "bit of a record"),
+            1 => self.flip(&mut parts[at][..8], "bit of a record's head"),
+            2 => self.flip(first(&mut parts[at], 48), "bit near a record's start"),
+            3 => self.flip(last(&mut parts[at], 8), "bit of a record's end"),
+            4 => self.flip(&mut parts[0], "bit of the first header"),
+            5 => self.truncate(parts, at),
+            6 => {
                 self.did.push("delete");
                 parts.remove(at);
             }
-            6 => {
+            7 => {
                 self.did.push("duplicate");
                 let copy = parts[at].clone();
                 parts.insert(other, copy);
@@ -70,10 +71,10 @@ impl Mutator {
         }
     }
 
-    fn flip(&mut self, part: &mut [u8], first: usize, what: &'static str) {
+    fn flip(&mut self, bytes: &mut [u8], what: &'static str) {
         self.did.push(what);
-        let at = self.below(part.len().min(first));
-        part[at] ^= 1 << self.below(8);
+        let at = self.below(bytes.len());
+        bytes[at] ^= 1 << self.below(8);
     }
 
     fn truncate(&mut self, parts: &mut Vec<Vec<u8>>, at: usize) {
@@ -104,4 +105,14 @@ impl Mutator {
         mixed ^= mixed >> 31;
         usize::try_from(mixed % limit as u64).unwrap()
     }
+}
+
+fn first(part: &mut [u8], len: usize) -> &mut [u8] {
+    let end = part.len().min(len);
+    &mut part[..end]
+}
+
+fn last(part: &mut [u8], len: usize) -> &mut [u8] {
+    let start = part.len().saturating_sub(len);
+    &mut part[start..]
 }

@@ -18,6 +18,8 @@ use serde::Serialize;
 const STOP: &str = "XC_MIGRATE_STOP";
 /// The bandwidth policy, as `xc-save --bandwidth`.
 const BANDWIDTH: &str = "XC_MIGRATE_BANDWIDTH";
+/// How to map the guest during a pre-copy: `full` or `batch`.
+const MAP: &str = "XC_MIGRATE_MAP";
 /// The file for the statistics, as `xc-save --stats`.
 const STATS: &str = "XC_MIGRATE_STATS";
 
@@ -41,8 +43,8 @@ fn main() -> ExitCode {
 }
 
 fn open_source(args: &SaveArgs, _: &Session) -> Result<SaveWorld<XenSource, XenTracker>, BoxError> {
-    let domain = XenSource::open(args.domid)?;
-    let tracker = XenTracker::open(args.domid, engine::SourceDomain::pfn_limit(&domain))?;
+    let domain = XenSource::open(args.domid, setting(MAP, "full").parse()?)?;
+    let tracker = domain.tracker()?;
     let stop = stop::by_name(&setting(STOP, "xen"))?;
     let bandwidth = bandwidth::by_name(&setting(BANDWIDTH, "unlimited"))?;
     Ok(SaveWorld { domain, tracker, options: SaveOptions::live(stop, bandwidth), statistics: statistics() })

@@ -1,5 +1,6 @@
 //! HVM parameters.
 
+use stream::Pfn;
 use stream::libxc::HvmParam;
 
 use crate::xen::domain::Domain;
@@ -37,6 +38,13 @@ impl Domain {
             }
         }
         Ok(params)
+    }
+
+    /// The pages of the guest's rings, of those that it has.
+    pub(in crate::xen) fn hvm_rings(&self) -> Result<Vec<Pfn>, Error> {
+        let rings = [sys::HVM_PARAM_STORE_PFN, sys::HVM_PARAM_CONSOLE_PFN];
+        let rings = rings.into_iter().map(|index| self.hvm_param(index)).collect::<Result<Vec<_>, _>>()?;
+        Ok(rings.into_iter().filter(|&pfn| pfn != 0).map(Pfn).collect())
     }
 
     fn hvm_param(&self, index: u32) -> Result<u64, Error> {

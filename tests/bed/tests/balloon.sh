@@ -1,0 +1,31 @@
+# shellcheck shell=sh
+# balloon.sh TYPE [MEM_MB]: a guest gives memory back and takes it again while it is migrated live, in both map modes;
+# then every page is compared with what arrived (--debug).
+. ./lib.sh
+type=$1 mem=${2:-48}
+
+# Moves the guest's target between all and 8 MiB less until it is gone or the file is.
+wobble() { # NAME MEM_MB
+    path=/local/domain/$(xl domid "$1")/memory/target
+    while [ -e /tmp/wobble ]; do
+        xenstore-write "$path" $((($2 - 8) * 1024))
+        sleep 0.3
+        xenstore-write "$path" $(($2 * 1024))
+        sleep 0.3
+    done
+}
+
+n=b-$type
+mkguest "$n" "$type" "$mem" fill=2048 dirty=256
+for map in full batch; do
+    exists "$n" || fresh "$n" || exit 1
+    touch /tmp/wobble
+    wobble "$n" "$mem" &
+    XC_MIGRATE_MAP=$map XC_MIGRATE_BANDWIDTH=${RATE:-fixed:rate=200M} XC_MIGRATE_STATS=/tmp/stats.json \
+        with ours xl migrate --debug -s '' "$n" 'env -u XC_MIGRATE_STATS xl migrate-receive' && sha_ok "$n"
+    verdict $? "$n: live migration while ballooning, map $map, compared (--debug)"
+    rm /tmp/wobble
+    wait $!
+    cat /tmp/stats.json && echo
+done
+end_cases
