@@ -29,7 +29,7 @@ pub enum Error {
 /// Asks for the guest and starts it with `start`, which leaves nothing of it when it fails.
 ///
 /// # Errors
-/// Says with whom the guest is: see each [`Error`].
+/// Says with whom the guest is: see each [`enum@Error`].
 pub fn take_over(
     link: &mut impl Dialogue,
     start: impl FnOnce() -> Result<(), HostError>,

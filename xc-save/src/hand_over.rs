@@ -87,7 +87,7 @@ pub enum Error {
 /// Hands the suspended guest over. On `Ok` the target runs it, and the copy may be destroyed.
 ///
 /// # Errors
-/// Says with whom the guest is: see each [`Error`].
+/// Says with whom the guest is: see each [`enum@Error`].
 pub fn hand_over(link: &mut impl Dialogue, guest: &mut impl Departing, abort: &Abort) -> Result<(), Error> {
     expect(link, COMPLETE, COMPLETE_WITHIN).map_err(|cause| match abort.reason() {
         Some(reason) => Error::Aborted(reason.into()),
