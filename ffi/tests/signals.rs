@@ -34,7 +34,13 @@ fn child() {
 fn run(prepare: &str, orders: &str) {
     let exe = std::env::current_exe().unwrap();
     let script = format!("{prepare} exec \"$0\" --exact child");
-    let output = Command::new("sh").args(["-c", &script]).arg(exe).env(CHILD, orders).output().unwrap();
+    // Whoever runs the tests may ignore signals (`nohup`, a shell's `&`).
+    let output = Command::new("env")
+        .args(["--default-signal=INT,TERM,HUP", "sh", "-c", &script])
+        .arg(exe)
+        .env(CHILD, orders)
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{} {text}", output.status);
 }

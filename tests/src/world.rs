@@ -70,10 +70,18 @@ impl World {
         self.dir.path().join(name)
     }
 
-    /// One of the commands, to be run on this host.
+    /// One of the commands, to be run on this host. Whoever runs the tests may ignore signals (`nohup`, a shell's
+    /// `&`); the command does not.
     #[must_use]
     pub fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(binary(name));
+        self.command_under(&[], name)
+    }
+
+    /// The same, run by another program: `/usr/bin/time`, for example.
+    #[must_use]
+    pub fn command_under(&self, runner: &[&str], name: &str) -> Command {
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT,TERM,HUP").args(runner).arg(binary(name));
         command.env("XC_HOST_DIR", self.guests()).env("XC_GUEST", binary("xc-guest"));
         command
     }

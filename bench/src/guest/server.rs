@@ -62,7 +62,7 @@ impl Server {
         let mut after = After::Go;
         while after == After::Go {
             let (reply, next) = match lines.receive::<Request>() {
-                Ok(Some(request)) => self.machine.handle(number, request),
+                Ok(Some(request)) => self.machine.handle(number, &request),
                 Ok(None) => break,
                 Err(e) => {
                     // Behind nonsense there is no knowing where the next request begins.

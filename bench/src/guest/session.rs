@@ -1,9 +1,18 @@
 //! Who may ask the guest for what, and what becomes of it when the controller goes.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use ffi::host::protocol::{Reply, Request, Status};
 
 use super::machine::{Control, Machine};
 use crate::Error;
+
+/// How long a request waits for the controller to go. One whose process has just ended may not be noticed yet, and
+/// whoever waited for that end rightly takes the guest for free.
+const GRACE: Duration = Duration::from_secs(1);
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What the process does behind a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,24 +25,33 @@ pub(super) enum After {
 
 impl Machine {
     /// Does what connection number `from` asks for.
-    pub(super) fn handle(&self, from: u64, request: Request) -> (Reply, After) {
-        let mut control = self.lock();
-        let answer = match request {
-            Request::Info => Ok(Reply::Info(self.info(&control))),
-            Request::Hash => Ok(Reply::Hash(self.hash(&control))),
-            Request::Balloon { .. } | Request::Stop | Request::Pause | Request::Resume => {
-                self.obey_user(&mut control, &request)
+    pub(super) fn handle(&self, from: u64, request: &Request) -> (Reply, After) {
+        let deadline = Instant::now() + GRACE;
+        let answer = loop {
+            match self.answer(from, request) {
+                Err(Error::Busy) if Instant::now() < deadline => thread::sleep(LOOK),
+                answer => break answer,
             }
-            Request::Attach => self.attach(&mut control, from),
-            _ if control.controller != Some(from) => Err(Error::NotController),
-            _ => self.obey_controller(&mut control, request),
         };
-        drop(control);
         self.wake_balloon();
         match answer {
             Ok(Reply::Done) if self.has_ended() => (Reply::Done, After::End),
             Ok(reply) => (reply, After::Go),
             Err(e) => (Reply::Refused { reason: e.chain() }, After::Go),
+        }
+    }
+
+    fn answer(&self, from: u64, request: &Request) -> Result<Reply, Error> {
+        let mut control = self.lock();
+        match request {
+            Request::Info => Ok(Reply::Info(self.info(&control))),
+            Request::Hash => Ok(Reply::Hash(self.hash(&control))),
+            Request::Balloon { .. } | Request::Stop | Request::Pause | Request::Resume => {
+                self.obey_user(&mut control, request)
+            }
+            Request::Attach => self.attach(&mut control, from),
+            _ if control.controller != Some(from) => Err(Error::NotController),
+            _ => self.obey_controller(&mut control, request.clone()),
         }
     }
 

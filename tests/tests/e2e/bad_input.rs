@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tests::{Running, World};
@@ -40,12 +39,10 @@ impl Saved {
     fn refuse(&self, what: &str, bytes: &[u8]) -> String {
         let (file, peak) = (self.world.path("bad.img"), self.world.path("peak"));
         fs::write(&file, bytes).unwrap();
-        let restore = self.world.command("xc-restore");
-        let mut timed = Command::new("/usr/bin/time");
-        timed.args(["-q", "-f", "%M", "-o"]).arg(&peak).arg(restore.get_program()).arg(&file);
-        timed.envs(restore.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        let timed = ["/usr/bin/time", "-q", "-f", "%M", "-o", peak.to_str().unwrap()];
+        let mut restore = self.world.command_under(&timed, "xc-restore");
         let started = Instant::now();
-        let finished = Running::start(&mut timed).finish();
+        let finished = Running::start(restore.arg(&file)).finish();
         let took = started.elapsed();
         assert_eq!(finished.code(), Some(1), "{what}: {finished:#?}");
         assert!(!finished.stderr.contains("panicked"), "{what}: {finished:#?}");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use tests::{Running, World};
 
@@ -122,11 +122,9 @@ fn a_save_takes_little_memory_beside_the_guest() {
     let world = World::new();
     world.start_guest("web", "256M", BUSY);
     let peak = world.path("peak");
-    let save = world.command("xc-save");
-    let mut timed = Command::new("/usr/bin/time");
-    timed.args(["-f", "%M", "-o", text(&peak)]).arg(save.get_program());
-    timed.envs(save.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    Running::start(timed.args(["--live", "-c", "host:web", text(&world.path("web.img"))])).finish().expect(0);
+    let timed = ["/usr/bin/time", "-f", "%M", "-o", text(&peak)];
+    let mut save = world.command_under(&timed, "xc-save");
+    Running::start(save.args(["--live", "-c", "host:web", text(&world.path("web.img"))])).finish().expect(0);
     let peak: u64 = fs::read_to_string(peak).unwrap().trim().parse().unwrap();
     assert!(peak < GUEST + ALLOWED, "{peak} KiB");
 }
