@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 XC_SOAK ?= 500
 
-BINARIES = xc-save xc-restore xc-image xc-guest
+BINARIES = xc-save xc-migrate xc-restore xc-migrate-receive xc-image xc-guest
 RELEASE_DIR = $(or $(CARGO_TARGET_DIR),target)/release
 
 .DEFAULT_GOAL = help
@@ -35,7 +35,7 @@ fuzz: ## Fuzz the stream readers, FUZZ_SECONDS (600) each
 
 soak: ## Migrate XC_SOAK (500) times in a row
 	scripts/deps build
-	XC_SOAK=$(XC_SOAK) cargo test --release -p tests --test soak
+	XC_SOAK=$(XC_SOAK) cargo test --release -p tests --test soak -- --nocapture
 
 doc: ## Build the documentation of the code
 	scripts/deps build

@@ -3,6 +3,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How often a command is looked at while it is waited for.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A running command whose output is collected.
 #[derive(Debug)]
@@ -99,6 +103,21 @@ impl Running {
         // It may have ended meanwhile.
         let _ =
             Command::new("kill").args(["-s", name, &self.pid().to_string()]).stderr(Stdio::null()).status();
+    }
+
+    /// Waits for its end, but no longer than this; returns whether it has ended.
+    ///
+    /// # Panics
+    /// When it cannot be waited for.
+    pub fn ends_within(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline {
+            if self.child.try_wait().expect("a child can be waited for").is_some() {
+                return true;
+            }
+            thread::sleep(LOOK);
+        }
+        false
     }
 
     /// Waits for its end.

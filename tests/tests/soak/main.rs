@@ -17,6 +17,8 @@ use trouble::Trouble;
 const DEFAULT: u64 = 20;
 /// One of so many is disturbed in a soak.
 const DISTURBED: u64 = 5;
+/// A target that has no guest so long after its source has ended still waits for one.
+const STILL_LISTENING: Duration = Duration::from_secs(5);
 const MEMORY: &str = "64M";
 const WORKLOADS: [&str; 3] = ["pagemod:rate=30000", "zipf:rate=60000", "burst:rate=80000,on=50ms,off=100ms"];
 const POLICIES: [&str; 4] = ["xen", "classic", "fni:n=2", "psc"];
@@ -54,7 +56,7 @@ impl Journey {
     /// Moves the guest; the copies are at rest on both sides when both commands have ended well.
     fn migrate(&mut self, trouble: &Trouble) -> (Finished, Finished) {
         let policy = *self.random.of(&POLICIES);
-        let (restore, port) = self.there().listen(&["-p", "--progress", "none"]);
+        let (mut restore, port) = self.there().listen(&["-p", "--progress", "none"]);
         let link = match trouble {
             Trouble::Cut(bytes) => CutProxy::to(port, *bytes).link(),
             _ => format!("tcp://127.0.0.1:{port}"),
@@ -63,7 +65,12 @@ impl Journey {
         let started = Instant::now();
         let save = Running::start(self.here().command("xc-save").args(args));
         trouble.strike(self.here(), &save, &restore);
-        let ended = (save.finish(), restore.finish());
+        let saved = save.finish();
+        if !restore.ends_within(STILL_LISTENING) && self.there().processes().is_empty() {
+            // The source was killed before it had connected.
+            restore.signal("TERM");
+        }
+        let ended = (saved, restore.finish());
         if matches!(trouble, Trouble::None) {
             self.usual = started.elapsed();
         }
