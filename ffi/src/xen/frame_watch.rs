@@ -1,4 +1,4 @@
-//! Noticing that an HVM or PVH guest got new frames.
+//! What the source and the tracker of a guest tell each other; above all, that an HVM or PVH guest got new frames.
 //!
 //! Xen does not tell which frame is behind a page of such a guest, and up to 4.18 it does not mark a page dirty that was
 //! ballooned out and in again. What shows is the number of frames that the guest has: it grows when a page gets a new
@@ -12,12 +12,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use engine::PfnSet;
 use stream::Pfn;
 
-/// How many frames the guest has, seen by its source and by its tracker.
+/// How many frames the guest has, and whether it runs, as seen by its source and by its tracker.
 #[derive(Debug)]
 pub(super) struct FrameWatch {
     last: AtomicU64,
     grown: AtomicBool,
     mapping_is_old: AtomicBool,
+    suspended: AtomicBool,
     /// Pages that were read.
     read: Mutex<PfnSet>,
 }
@@ -29,6 +30,7 @@ impl FrameWatch {
             last: AtomicU64::new(0),
             grown: AtomicBool::new(false),
             mapping_is_old: AtomicBool::new(false),
+            suspended: AtomicBool::new(false),
             read: Mutex::new(PfnSet::empty(pages)),
         }
     }
@@ -66,6 +68,16 @@ impl FrameWatch {
             self.mapping_is_old.store(true, Ordering::Relaxed);
             into.union(&self.read());
         }
+    }
+
+    /// The guest does not run any more.
+    pub(super) fn suspended(&self) {
+        self.suspended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was said that the guest does not run any more.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.suspended.load(Ordering::Relaxed)
     }
 
     /// Whether the whole guest must be mapped anew.

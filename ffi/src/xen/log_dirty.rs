@@ -15,8 +15,8 @@ pub struct XenTracker {
     domain: Domain,
     pages: u64,
     bitmap: HypercallBuffer,
-    /// Of an HVM or PVH guest; the frames of a PV guest are marked dirty when they change.
-    watch: Option<Arc<FrameWatch>>,
+    watch: Arc<FrameWatch>,
+    hvm: bool,
     on: bool,
 }
 
@@ -26,8 +26,8 @@ impl XenTracker {
         let domain = Domain::open(domid)?;
         let bytes = pages.div_ceil(64) * 8;
         let bytes = usize::try_from(bytes).map_err(|_| domain.fault(format!("{pages:#x} pages")))?;
-        let watch = domain.info()?.hvm.then_some(watch);
-        Ok(Self { domain, pages, bitmap: HypercallBuffer::new(bytes)?, watch, on: false })
+        let hvm = domain.info()?.hvm;
+        Ok(Self { domain, pages, bitmap: HypercallBuffer::new(bytes)?, watch, hvm, on: false })
     }
 
     fn enable(&self) -> Result<(), Error> {
@@ -41,10 +41,7 @@ impl XenTracker {
 
     fn name_the_cause(&self, error: Error) -> Error {
         match &error {
-            Error::Call { cause, .. }
-                if cause.raw_os_error() == Some(libc::EOPNOTSUPP)
-                    && self.domain.info().is_ok_and(|info| !info.hvm) =>
-            {
+            Error::Call { cause, .. } if cause.raw_os_error() == Some(libc::EOPNOTSUPP) && !self.hvm => {
                 Error::NoShadowPaging(self.domain.domid)
             }
             _ => error,
@@ -74,11 +71,12 @@ impl XenTracker {
         Ok(())
     }
 
-    /// A guest that got new frames may have changed any page without marking it dirty.
+    /// A guest that got new frames may have changed any page without marking it dirty; not so a PV guest, for it
+    /// changes its frames by calls that mark them.
     fn add_grown(&self, into: &mut PfnSet) -> Result<(), Error> {
-        if let Some(watch) = &self.watch {
-            watch.look(self.domain.info()?.tot_pages);
-            watch.add_suspects(into);
+        if self.hvm {
+            self.watch.look(self.domain.info()?.tot_pages);
+            self.watch.add_suspects(into);
         }
         Ok(())
     }
@@ -105,15 +103,16 @@ impl DirtyTracker for XenTracker {
     fn start(&mut self) -> Result<(), BoxError> {
         self.enable()?;
         self.on = true;
-        if let Some(watch) = &self.watch {
-            watch.start(self.domain.info()?.tot_pages);
-        }
+        self.watch.start(self.domain.info()?.tot_pages);
         Ok(())
     }
 
     fn harvest(&mut self, into: &mut PfnSet, when: Harvest) -> Result<(), BoxError> {
         // Final adds the pages that Xen itself has mapped to write.
         let mode = if when == Harvest::Final { sys::XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL } else { 0 };
+        if when == Harvest::Final {
+            self.watch.suspended();
+        }
         self.collect(sys::XEN_DOMCTL_SHADOW_OP_CLEAN, mode, into)?;
         // Behind the bits: whoever changes from here on does it to a page that is watched.
         Ok(self.add_grown(into)?)

@@ -24,7 +24,8 @@ use super::whole_map::{CHUNK_PAGES, Chunk, WholeMap};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MapMode {
     /// All of it at the start, in chunks, for all rounds. Frames that the guest gives back meanwhile stay charged to
-    /// it until the mapping is renewed, which happens as soon as it takes new ones.
+    /// it until the mapping is renewed, which happens as soon as it takes new ones; a PV guest cannot exchange its
+    /// frames (`XENMEM_exchange`) meanwhile.
     #[default]
     Full,
     /// Each batch of pages when it is sent, as upstream does.
@@ -60,6 +61,18 @@ pub struct XenSource {
     /// The answer of [`Self::is_as_mapped`], for the guest is suspended once.
     as_mapped: Option<bool>,
     watch: Arc<FrameWatch>,
+}
+
+/// Where the data of a page is.
+enum Place<'a> {
+    /// It has none.
+    Hole,
+    /// It is zeros, see [`XenSource::rings`].
+    Ring,
+    /// In the mapping of the whole guest.
+    Mapped(&'a Arc<Mapping>, usize),
+    /// Not here yet.
+    Unmapped,
 }
 
 /// Pages side by side, and for each why it could not be mapped (`errno`, 0 when it was).
@@ -139,7 +152,8 @@ impl XenSource {
 
     fn map_chunk(&self, pfns: Range<u64>) -> Result<Chunk, Error> {
         let pages = self.look_up(&pfns.map(Pfn).collect::<Vec<_>>())?;
-        let frames = frames_with_data(&pages, |_| true);
+        let with_data = pages.iter().filter(|(entry, _)| entry.kind.has_data());
+        let frames: Vec<u64> = with_data.map(|&(_, frame)| frame).collect();
         Ok(match self.map(&frames)? {
             Some(Mapped { mapping, errors }) => Chunk::new(&pages, Some(mapping), &errors),
             None => Chunk::new(&pages, None, &[]),
@@ -153,10 +167,11 @@ impl XenSource {
         if let Some(known) = self.as_mapped {
             return Ok(known);
         }
-        let info = self.domain.info()?;
-        let (Some(whole), None, Some(_)) = (&self.whole, &self.pv, info.shutdown) else { return Ok(false) };
+        let (Some(whole), None, true) = (&self.whole, &self.pv, self.watch.is_suspended()) else {
+            return Ok(false);
+        };
         let frames: Vec<u64> = whole.populated().map(|pfn| pfn.0).collect();
-        let unchanged = info.tot_pages == whole.tot_pages()
+        let unchanged = self.domain.info()?.tot_pages == whole.tot_pages()
             && self.domain.frame_types(&frames)?.into_iter().all(PageType::is_populated);
         self.as_mapped = Some(unchanged);
         Ok(unchanged)
@@ -164,11 +179,19 @@ impl XenSource {
 
     /// Brings the mapping of the whole guest up to date: there is one while the guest runs.
     fn renew(&mut self) -> Result<(), Error> {
+        let old = self.watch.take_old_mapping();
+        if self.watch.is_suspended() {
+            self.release();
+            return Ok(());
+        }
+        if self.whole.is_some() && !old {
+            return Ok(());
+        }
         let info = self.domain.info()?;
         self.watch.look(info.tot_pages);
         if info.shutdown.is_some() {
-            self.release();
-        } else if self.mode == MapMode::Full && (self.whole.is_none() || self.watch.take_old_mapping()) {
+            self.watch.suspended();
+        } else if self.mode == MapMode::Full {
             self.whole = None;
             self.whole = Some(self.map_whole()?);
         }
@@ -188,27 +211,38 @@ impl XenSource {
             pv.check_p2m(&self.domain)?;
         }
         let pages = self.recall(pfns)?;
-        let held = |pfn, frame| self.whole.as_ref().and_then(|whole| whole.find(pfn, frame));
-        let fresh =
-            self.map(&frames_with_data(&pages, |&(entry, frame)| held(entry.pfn, frame).is_none()))?;
         self.watch.add_read(pages.iter().filter(|page| page.0.kind.has_data()).map(|page| page.0.pfn));
-        let (mut batch, mut at) = (XenBatch::default(), 0);
-        for (entry, frame) in pages {
-            if !entry.kind.has_data() {
-                batch.add_entry(entry);
-            } else if self.rings.contains(&entry.pfn) {
-                batch.add_own(entry, GuestPage::from_bytes(&[0; PAGE_SIZE]));
-            } else if let Some((mapping, at)) = held(entry.pfn, frame) {
-                self.add_data(&mut batch, entry, mapping, at)?;
-            } else if let Some(Mapped { mapping, errors }) = &fresh {
-                match errors[at] {
-                    0 => self.add_data(&mut batch, entry, mapping, at)?,
-                    errno => self.defer(&mut batch, entry, self.not_mapped(frame, errno))?,
-                }
-                at += 1;
+        let places: Vec<Place<'_>> = pages.iter().map(|&(entry, frame)| self.place(entry, frame)).collect();
+        let unmapped = pages.iter().zip(&places).filter(|(_, place)| matches!(place, Place::Unmapped));
+        let fresh = self.map(&unmapped.map(|((_, frame), _)| *frame).collect::<Vec<_>>())?;
+        let mut fresh = fresh.iter().flat_map(|Mapped { mapping, errors }| {
+            errors.iter().enumerate().map(move |(at, &errno)| (mapping, at, errno))
+        });
+        let mut batch = XenBatch::default();
+        for (&(entry, frame), place) in pages.iter().zip(places) {
+            match place {
+                Place::Hole => batch.add_entry(entry),
+                Place::Ring => batch.add_own(entry, GuestPage::from_bytes(&[0; PAGE_SIZE])),
+                Place::Mapped(mapping, at) => self.add_data(&mut batch, entry, mapping, at)?,
+                Place::Unmapped => match fresh.next() {
+                    Some((mapping, at, 0)) => self.add_data(&mut batch, entry, mapping, at)?,
+                    Some((_, _, errno)) => self.defer(&mut batch, entry, self.not_mapped(frame, errno))?,
+                    None => unreachable!("every unmapped page was mapped"),
+                },
             }
         }
         Ok(batch)
+    }
+
+    fn place(&self, entry: PageEntry, frame: u64) -> Place<'_> {
+        let held = || self.whole.as_ref().and_then(|whole| whole.find(entry.pfn, frame));
+        if !entry.kind.has_data() {
+            Place::Hole
+        } else if self.rings.contains(&entry.pfn) {
+            Place::Ring
+        } else {
+            held().map_or(Place::Unmapped, |(mapping, at)| Place::Mapped(mapping, at))
+        }
     }
 
     /// Adds a page with data that is page `at` of the mapping.
@@ -246,11 +280,6 @@ impl XenSource {
         let cause = io::Error::from_raw_os_error(errno.abs());
         Error::Map { domid: self.domain.domid(), frame, cause }
     }
-}
-
-fn frames_with_data(pages: &[(PageEntry, u64)], wanted: impl Fn(&(PageEntry, u64)) -> bool) -> Vec<u64> {
-    let wanted = pages.iter().filter(|page| page.0.kind.has_data() && wanted(page));
-    wanted.map(|&(_, frame)| frame).collect()
 }
 
 impl SourceDomain for XenSource {

@@ -11,14 +11,27 @@ intact() { # CASE: the guest runs, alone
     exists "$n" || fresh "$n"
 }
 
-save_helper() { pgrep -f -- --save-domain | head -1; }
+# save_helper: its process id; busybox has no pgrep
+save_helper() {
+    for _c in /proc/[0-9]*/cmdline; do
+        if tr '\0' ' ' < "$_c" 2> /dev/null | grep -q 'save-helper --save-domain'; then
+            _c=${_c#/proc/}
+            echo "${_c%/cmdline}"
+            return
+        fi
+    done
+}
 
 # Starts a live migration that takes a while, and sends a signal to its save helper.
 killed() { # SIGNAL
     XC_MIGRATE_BANDWIDTH=fixed:rate=40M with ours xl migrate -s '' "$n" 'xl migrate-receive' &
-    until [ -n "$(save_helper)" ]; do sleep 0.2; done
+    i=0
+    until [ -n "$(save_helper)" ] || [ $i -gt 100 ]; do
+        sleep 0.2
+        i=$((i + 1))
+    done
     sleep 1
-    kill "-$1" "$(save_helper)"
+    kill "-$1" "$(save_helper)" || return 1
     ! wait $!
 }
 
