@@ -7,12 +7,13 @@ XC_SOAK ?= 500
 
 BINARIES = xc-save xc-migrate xc-restore xc-migrate-receive xc-image xc-guest
 RELEASE_DIR = $(or $(CARGO_TARGET_DIR),target)/release
+DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/xc-migrate
 
 .DEFAULT_GOAL = help
-.PHONY: help run test lint bench fuzz doc install deps soak release
+.PHONY: help run test lint bench fuzz doc install copy deb deps soak release xen-test xen-bench
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: release ## Build, and show a live migration on this machine
 	scripts/demo
@@ -21,6 +22,9 @@ test: ## Run every test
 	scripts/deps test
 	scripts/test
 
+xen-test: ## Run the tests on real Xen, in an emulated machine
+	tests/bed/run-tests
+
 lint: ## Check form, lints, dependencies, documentation and where `unsafe` is
 	scripts/deps lint
 	scripts/lint
@@ -28,6 +32,9 @@ lint: ## Check form, lints, dependencies, documentation and where `unsafe` is
 bench: ## Run the benchmarks
 	scripts/deps build
 	cargo bench --workspace
+
+xen-bench: ## Compare with Xen's own save helper, in that machine
+	tests/bed/run-bench
 
 fuzz: ## Fuzz the stream readers, FUZZ_SECONDS (600) each
 	scripts/deps fuzz
@@ -41,9 +48,17 @@ doc: ## Build the documentation of the code
 	scripts/deps build
 	cargo doc --workspace --no-deps
 
-install: release ## Install the binaries in DESTDIR/PREFIX/bin (PREFIX is /usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin
+install: release ## Install commands, manual pages and completions below DESTDIR/PREFIX (/usr/local)
+	@$(MAKE) --no-print-directory copy
+
+copy:
+	install -d $(DESTDIR)$(PREFIX)/bin $(DOC_DIR)
 	install -m 755 $(BINARIES:%=$(RELEASE_DIR)/%) $(DESTDIR)$(PREFIX)/bin
+	$(RELEASE_DIR)/xc-man $(DESTDIR)$(PREFIX)/share
+	install -m 644 README.md docs/*.md docs/*.json packaging/xc-migrate.toml $(DOC_DIR)
+
+deb: release ## Make the Debian package
+	packaging/deb
 
 deps: ## Install all that the targets need
 	scripts/deps build test lint fuzz

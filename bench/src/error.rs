@@ -1,10 +1,10 @@
-//! What can go wrong in a guest.
+//! What can go wrong in a guest, and in the harness.
 
 use ffi::host::HostError;
 use ffi::host::protocol::Status;
 use thiserror::Error;
 
-/// A failure of a guest, or a request that it refuses.
+/// A failure of a guest or a request that it refuses, or a failure of the harness.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -53,12 +53,71 @@ pub enum Error {
         /// What the kernel said.
         source: std::io::Error,
     },
+    /// Something of the harness failed in the system.
+    #[error("cannot {doing}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// A command that the harness ran failed.
+    #[error("{command}: {said}")]
+    Command {
+        /// The command.
+        command: String,
+        /// What it said on standard error.
+        said: String,
+    },
+    /// A word on the command line or in a plan cannot be read.
+    #[error("{what} '{text}' is not {expected}")]
+    Spec {
+        /// What it should name.
+        what: &'static str,
+        /// What was given.
+        text: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A plan cannot be read.
+    #[error("the plan {0} cannot be read")]
+    Plan(String, #[source] Box<toml::de::Error>),
+    /// A policy of a plan does not exist.
+    #[error(transparent)]
+    Policy(#[from] policy::SpecError),
+    /// JSON is not what it should be.
+    #[error("{what} is no JSON as expected")]
+    Json {
+        /// What was read.
+        what: String,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// A simulated migration failed.
+    #[error("cannot predict a migration")]
+    Predict(#[source] engine::Error),
+    /// A figure cannot be drawn.
+    #[error("cannot draw {figure}: {reason}")]
+    Draw {
+        /// Which.
+        figure: String,
+        /// Why.
+        reason: String,
+    },
+    /// What was asked for cannot be done with what is there.
+    #[error("{0}")]
+    Refused(String),
     /// The birth cord said something else than what a birth begins with.
     #[error("a guest is born by 'create' or 'prepare'")]
     Birth,
 }
 
 impl Error {
+    /// [`Error::Io`].
+    pub(crate) fn io(doing: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io { doing: doing.into(), source }
+    }
+
     /// The error with all its causes, for a line of the control protocol.
     #[must_use]
     pub fn chain(&self) -> String {

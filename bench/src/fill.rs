@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::Pfn;
+use engine::{PAGE_SIZE, Pfn};
 use ffi::host::GuestMemory;
 use rayon::prelude::*;
 
@@ -76,6 +76,17 @@ impl Fill {
     }
 }
 
+/// Writes the same content as [`Fill::Random`] of a guest to plain memory of whole pages.
+pub fn write_random(bytes: &mut [u8], seed: u64) {
+    /// Bytes in a word.
+    const WORD: usize = 8;
+    bytes.par_chunks_mut(PAGE_SIZE).enumerate().for_each(|(number, page)| {
+        let mut rng = random::fork(seed, number as u64);
+        page.chunks_exact_mut(WORD)
+            .for_each(|word| word.copy_from_slice(&random::next(&mut rng).to_ne_bytes()));
+    });
+}
+
 /// The kind of a run of a mixed guest.
 fn mixed(seed: u64, run: u64) -> Fill {
     match random::below(&mut random::fork(!seed, run), 3) {
@@ -100,8 +111,6 @@ fn write_text(words: &[AtomicU64], rng: &mut u64) {
 
 #[cfg(test)]
 mod tests {
-    use engine::PAGE_SIZE;
-
     use super::*;
 
     fn page(fill: Fill, seed: u64, page: u64) -> Vec<u64> {

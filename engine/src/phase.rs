@@ -26,6 +26,23 @@ pub enum Phase {
     Complete,
 }
 
+impl Phase {
+    /// One word for programs; the number of a round is not in it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Round(_) => "round",
+            Self::StopAndCopy => "stop-and-copy",
+            Self::Verify => "verify",
+            Self::State => "state",
+            Self::Close => "close",
+            Self::Receive => "receive",
+            Self::Complete => "complete",
+        }
+    }
+}
+
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! `NAME[:key=value,...]`, the form in which a policy is chosen.
+//! `NAME[:[value,]key=value,...]`, the form in which a policy is chosen.
 
 use std::str::FromStr;
 
@@ -55,14 +55,24 @@ pub enum SpecError {
         /// The text given.
         text: String,
     },
+    /// A list of policies in brackets cannot be read.
+    #[error("'{text}': {reason}; expected any(POLICY,...) or all(POLICY,...)")]
+    Brackets {
+        /// The text given.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
-/// A parsed `NAME[:key=value,...]`, whose parameters are taken one by one.
+/// A parsed `NAME[:[value,]key=value,...]`, whose parameters are taken one by one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
     /// The policy's name.
     pub name: String,
     parameters: Vec<(String, String)>,
+    /// Values without a key.
+    bare: Vec<String>,
 }
 
 impl FromStr for Spec {
@@ -70,14 +80,14 @@ impl FromStr for Spec {
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
         let (name, rest) = text.split_once(':').unwrap_or((text, ""));
-        let mut parameters = Vec::new();
+        let (mut parameters, mut bare) = (Vec::new(), Vec::new());
         for part in rest.split(',').filter(|part| !part.is_empty()) {
-            let (key, value) = part
-                .split_once('=')
-                .ok_or_else(|| SpecError::NotKeyValue { name: name.into(), text: part.into() })?;
-            parameters.push((key.into(), value.into()));
+            match part.split_once('=') {
+                Some((key, value)) => parameters.push((key.into(), value.into())),
+                None => bare.push(part.into()),
+            }
         }
-        Ok(Self { name: name.into(), parameters })
+        Ok(Self { name: name.into(), parameters, bare })
     }
 }
 
@@ -100,11 +110,44 @@ impl Spec {
         }
     }
 
+    /// As [`Spec::take`], for a parameter that must be given.
+    ///
+    /// # Errors
+    /// Also [`SpecError::MissingKey`].
+    pub fn need<T>(
+        &mut self,
+        key: &'static str,
+        expected: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, SpecError> {
+        let missing = SpecError::MissingKey { name: self.name.clone(), key };
+        self.take(key, expected, read)?.ok_or(missing)
+    }
+
+    /// As [`Spec::need`], for the one parameter that may be given without its key: `downtime:300ms`.
+    ///
+    /// # Errors
+    /// As [`Spec::need`].
+    pub fn need_bare<T>(
+        &mut self,
+        key: &'static str,
+        expected: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, SpecError> {
+        if !self.bare.is_empty() {
+            self.parameters.push((key.into(), self.bare.remove(0)));
+        }
+        self.need(key, expected, read)
+    }
+
     /// All parameters were taken: any left is unknown.
     ///
     /// # Errors
-    /// [`SpecError::UnknownKey`] for the first one left.
+    /// [`SpecError::NotKeyValue`] or [`SpecError::UnknownKey`] for the first one left.
     pub fn finish(self, known: &'static str) -> Result<(), SpecError> {
+        if let Some(text) = self.bare.into_iter().next() {
+            return Err(SpecError::NotKeyValue { name: self.name, text });
+        }
         match self.parameters.into_iter().next() {
             Some((key, _)) => Err(SpecError::UnknownKey { name: self.name, key, known }),
             None => Ok(()),
@@ -112,41 +155,39 @@ impl Spec {
     }
 }
 
-/// Reads a rate in bit/s, decimal units as network links have them: `10G`, `935M`, `1.5G`, `64k`, `8000`.
-pub(crate) fn bits_per_second(text: &str) -> Option<f64> {
-    let (digits, unit) = match text.chars().last()? {
-        'k' | 'K' => (&text[..text.len() - 1], 1e3),
-        'm' | 'M' => (&text[..text.len() - 1], 1e6),
-        'g' | 'G' => (&text[..text.len() - 1], 1e9),
-        _ => (text, 1.0),
-    };
-    let value = digits.parse::<f64>().ok()? * unit;
-    (value.is_finite() && value >= 8.0).then_some(value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn rates_have_decimal_units() {
-        assert_eq!(bits_per_second("10G"), Some(1e10));
-        assert_eq!(bits_per_second("1.5m"), Some(1.5e6));
-        assert_eq!(bits_per_second("8000"), Some(8e3));
-        for bad in ["", "G", "-1G", "0", "inf", "1T", "é"] {
-            assert_eq!(bits_per_second(bad), None, "{bad}");
-        }
+    fn number(text: &str) -> Option<u32> {
+        text.parse().ok()
     }
 
     #[test]
     fn a_spec_says_what_is_wrong() {
         let mut spec: Spec = "fni:n=x,m=1".parse().unwrap();
-        let error = spec.take("n", "a whole number", |v| v.parse::<u32>().ok()).unwrap_err();
+        let error = spec.take("n", "a whole number", number).unwrap_err();
         assert_eq!(error.to_string(), "policy 'fni': n=x is not a whole number");
         assert_eq!(
             spec.finish("n").unwrap_err().to_string(),
             "policy 'fni' has no parameter 'm'; it takes: n"
         );
-        assert!("a:b".parse::<Spec>().is_err());
+    }
+
+    #[test]
+    fn a_value_without_a_key_is_taken_where_one_may_be() {
+        let mut spec: Spec = "a:5,b=6".parse().unwrap();
+        assert_eq!(spec.need_bare("n", "a whole number", number), Ok(5));
+        assert_eq!(spec.need("b", "a whole number", number), Ok(6));
+        assert_eq!(spec.finish("n, b"), Ok(()));
+        let error = "a:5".parse::<Spec>().unwrap().finish("none").unwrap_err();
+        assert_eq!(error.to_string(), "policy 'a': '5' is not key=value");
+    }
+
+    #[test]
+    fn a_parameter_given_twice_is_left_over() {
+        let mut spec: Spec = "a:5,n=6".parse().unwrap();
+        assert_eq!(spec.need_bare("n", "a whole number", number), Ok(6));
+        assert!(spec.finish("n").is_err());
     }
 }

@@ -3,13 +3,10 @@
 use engine::PageBytes;
 use stream::{PAGE_SIZE, Pfn};
 
+use crate::random;
+
 /// Bytes in a word of a page.
 const WORD: usize = 8;
-
-/// The constants of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
-const MIX: [(u32, u64); 2] = [(30, 0xbf58_476d_1ce4_e5b9), (27, 0x94d0_49bb_1331_11eb)];
-const LAST_SHIFT: u32 = 31;
 
 /// The content of a page.
 ///
@@ -25,9 +22,7 @@ impl Content {
     /// What is in a page before the guest ever wrote it: another content for each page and seed.
     #[must_use]
     pub fn initial(seed: u64, pfn: Pfn) -> Self {
-        let start = seed.wrapping_add(GAMMA.wrapping_mul(pfn.0.wrapping_add(1)));
-        let mixed = MIX.iter().fold(start, |z, &(shift, factor)| (z ^ (z >> shift)).wrapping_mul(factor));
-        Self(mixed ^ (mixed >> LAST_SHIFT))
+        Self(random::nth(seed, pfn.0.wrapping_add(1)))
     }
 
     /// All bytes of the page.

@@ -4,13 +4,15 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use engine::{GuestPage, Link};
+use engine::{Clock, GuestPage, Link};
 use stream::PAGE_SIZE;
 
-use crate::VirtualClock;
+use crate::{Traffic, VirtualClock};
 
 /// Bits in a byte times nanoseconds in a second: bytes times this over bits a second are nanoseconds.
 const BIT_NS: u128 = 8 * 1_000_000_000;
+/// What others' traffic leaves at least: 1 / this of the link, for no queue starves a stream for ever.
+const LEAST_SHARE: u64 = 100;
 
 /// What a link carried. Clones share it, and each clone reads from where it stands.
 #[derive(Clone, Debug)]
@@ -58,12 +60,21 @@ impl SimWire {
         self.carried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it needs the bytes, and not only their number.
+    fn keeps(&self) -> bool {
+        self.lock().bytes.is_some()
+    }
+
     fn push(&self, bytes: &[u8]) {
         let mut carried = self.lock();
         carried.count += bytes.len() as u64;
         if let Some(kept) = &mut carried.bytes {
             kept.extend_from_slice(bytes);
         }
+    }
+
+    fn count_only(&self, bytes: u64) {
+        self.lock().count += bytes;
     }
 }
 
@@ -91,6 +102,7 @@ pub struct SimLink {
     clock: VirtualClock,
     wire: SimWire,
     bits_per_second: Option<u64>,
+    traffic: Option<Traffic>,
     /// What rounding to whole nanoseconds left over, in nanoseconds times bits a second.
     owed: u128,
     /// How many more bytes it accepts.
@@ -101,13 +113,35 @@ impl SimLink {
     /// A link that takes no time and is never cut.
     #[must_use]
     pub fn new(clock: &VirtualClock, wire: &SimWire) -> Self {
-        Self { clock: clock.clone(), wire: wire.clone(), bits_per_second: None, owed: 0, room: u64::MAX }
+        let (clock, wire) = (clock.clone(), wire.clone());
+        Self { clock, wire, bits_per_second: None, traffic: None, owed: 0, room: u64::MAX }
     }
 
     /// The same link at a rate. A rate of 0 is taken as one that takes no time.
     #[must_use]
     pub fn at_rate(self, bits_per_second: u64) -> Self {
         Self { bits_per_second: (bits_per_second > 0).then_some(bits_per_second), ..self }
+    }
+
+    /// The same link to a target this far away, through a stream of which at most `window` bytes are on their way
+    /// and not acknowledged: it carries no more than a window in a round trip, twice the delay.
+    ///
+    /// The last byte arrives one delay after the link has accepted it; that is not part of the link's time.
+    #[must_use]
+    pub fn at_distance(self, delay: Duration, window: u64) -> Self {
+        let round_trip = 2 * delay.as_nanos();
+        if round_trip == 0 {
+            return self;
+        }
+        let most = u64::try_from(u128::from(window) * BIT_NS / round_trip).unwrap_or(u64::MAX).max(1);
+        let bits_per_second = Some(self.bits_per_second.map_or(most, |rate| rate.min(most)));
+        Self { bits_per_second, ..self }
+    }
+
+    /// The same link with others' traffic on it, which goes first. Without a rate there is room for all.
+    #[must_use]
+    pub fn with_traffic(self, traffic: Traffic) -> Self {
+        Self { traffic: Some(traffic), ..self }
     }
 
     /// The same link, cut behind this many bytes: the byte after them fails as a broken pipe.
@@ -117,26 +151,61 @@ impl SimLink {
     }
 
     fn accept(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let fits = usize::try_from(self.room).map_or(bytes.len(), |room| room.min(bytes.len()));
-        let (taken, lost) = bytes.split_at(fits);
-        self.room -= taken.len() as u64;
-        self.wire.push(taken);
-        self.pass_time(taken.len());
-        if lost.is_empty() { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+        let fits = self.fits(bytes.len() as u64);
+        let taken = usize::try_from(fits).unwrap_or(bytes.len());
+        self.wire.push(&bytes[..taken]);
+        self.taken(fits, bytes.len() as u64)
     }
 
-    fn pass_time(&mut self, bytes: usize) {
-        if let Some(rate) = self.bits_per_second.map(u128::from) {
-            self.owed += bytes as u128 * BIT_NS;
-            self.clock.advance(Duration::from_nanos(u64::try_from(self.owed / rate).unwrap_or(u64::MAX)));
-            self.owed %= rate;
+    /// Accepts bytes that nobody will look at.
+    fn accept_unseen(&mut self, bytes: u64) -> io::Result<()> {
+        let fits = self.fits(bytes);
+        self.wire.count_only(fits);
+        self.taken(fits, bytes)
+    }
+
+    fn fits(&self, bytes: u64) -> u64 {
+        bytes.min(self.room)
+    }
+
+    fn taken(&mut self, bytes: u64, offered: u64) -> io::Result<()> {
+        self.room -= bytes;
+        self.pass_time(bytes);
+        if bytes == offered { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    }
+
+    fn pass_time(&mut self, bytes: u64) {
+        if self.bits_per_second.is_none() {
+            return;
         }
+        self.owed += u128::from(bytes) * BIT_NS;
+        loop {
+            let (rate, left) = self.rate_now();
+            let whole = self.owed / u128::from(rate);
+            let pass = left.map_or(whole, |left| left.min(whole));
+            self.owed -= pass * u128::from(rate);
+            self.clock.advance(Duration::from_nanos(u64::try_from(pass).unwrap_or(u64::MAX)));
+            if pass == whole {
+                return;
+            }
+        }
+    }
+
+    /// What the traffic leaves, bit/s, and for how many nanoseconds.
+    fn rate_now(&self) -> (u64, Option<u128>) {
+        let rate = self.bits_per_second.unwrap_or(u64::MAX);
+        let (used, left) = self.traffic.map_or((0, None), |traffic| traffic.phase(self.clock.now()));
+        (rate.saturating_sub(used).max(rate / LEAST_SHARE).max(1), left)
     }
 }
 
 impl Link for SimLink {
     fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
         self.accept(head)?;
+        if !self.wire.keeps() {
+            let count: usize = pages.iter().map(|run| run.len() * PAGE_SIZE).sum();
+            return self.accept_unseen(count as u64);
+        }
         let mut bytes = [0; PAGE_SIZE];
         for page in pages.iter().copied().flatten() {
             page.load(&mut bytes);
@@ -148,8 +217,6 @@ impl Link for SimLink {
 
 #[cfg(test)]
 mod tests {
-    use engine::Clock;
-
     use super::*;
     use crate::Content;
 
@@ -218,5 +285,45 @@ mod tests {
         SimLink::new(&VirtualClock::new(), &wire).send(&[1; 7], &[]).unwrap();
         assert_eq!(wire.count(), 7);
         assert_eq!(wire.read(&mut [0; 7]).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_window_bounds_the_rate_over_a_distance() {
+        let time = |delay, window| {
+            let clock = VirtualClock::new();
+            let link = SimLink::new(&clock, &SimWire::counting()).at_rate(8_000_000);
+            link.at_distance(delay, window).send(&[0; 1000], &[]).unwrap();
+            clock.now()
+        };
+        // 100 bytes in 2 x 5 ms are 80 kbit/s; a window of 1 MB would carry more than the link does.
+        assert_eq!(time(Duration::from_millis(5), 100), Duration::from_millis(100));
+        assert_eq!(time(Duration::from_millis(5), 1_000_000), Duration::from_millis(1));
+        assert_eq!(time(Duration::ZERO, 100), Duration::from_millis(1));
+    }
+
+    #[test]
+    fn traffic_goes_first_while_it_is_there() {
+        let clock = VirtualClock::new();
+        let phase = Duration::from_millis(1);
+        let traffic = Traffic { bits_per_second: 6_000_000, on: phase, off: phase };
+        let mut link = SimLink::new(&clock, &SimWire::new()).at_rate(8_000_000).with_traffic(traffic);
+        // 250 bytes in the first millisecond, 1000 in the second, 125 in half of the third.
+        link.send(&[0; 1375], &[]).unwrap();
+        assert_eq!(clock.now(), Duration::from_micros(2500));
+        // Many small sends take as long as a large one.
+        (0..1375).for_each(|_| link.send(&[0], &[]).unwrap());
+        assert_eq!(clock.now(), Duration::from_micros(2 * 2500));
+    }
+
+    #[test]
+    fn traffic_never_takes_all() {
+        let clock = VirtualClock::new();
+        let traffic = Traffic::constant(u64::MAX);
+        SimLink::new(&clock, &SimWire::new())
+            .at_rate(8_000_000)
+            .with_traffic(traffic)
+            .send(&[0; 10], &[])
+            .unwrap();
+        assert_eq!(clock.now(), Duration::from_millis(1));
     }
 }

@@ -3,9 +3,11 @@
 mod binaries;
 mod cut;
 mod process;
+mod schema;
 mod world;
 
 pub use binaries::binary;
 pub use cut::CutProxy;
 pub use process::{Finished, Running};
+pub use schema::assert_fits;
 pub use world::{GuestInfo, World};

@@ -2,22 +2,25 @@
 
 use std::io::Read;
 
-use ffi::host::GuestConfig;
 use stream::{Input, libxl, xl};
 
 use crate::Error;
 
-/// Reads up to the libxc stream; returns the guest's configuration, which is checked.
+/// Reads the xl header; returns the guest's configuration as it stands there. What follows depends on its world.
 ///
 /// # Errors
-/// When a layer is not what `xc-save` writes, or the configuration is of no guest of this machine.
-pub fn before<R: Read>(input: &mut Input<R>) -> Result<GuestConfig, Error> {
-    let header = xl::Header::read(input).map_err(Error::Envelope)?;
-    let config: GuestConfig = serde_json::from_slice(&header.config).map_err(Error::NoHostGuest)?;
-    config.check().map_err(Error::Create)?;
+/// When it is not what `xc-save` writes.
+pub fn config<R: Read>(input: &mut Input<R>) -> Result<Vec<u8>, Error> {
+    Ok(xl::Header::read(input).map_err(Error::Envelope)?.config)
+}
+
+/// Reads from there up to the libxc stream.
+///
+/// # Errors
+/// When a layer is not what `xc-save` writes.
+pub fn before<R: Read>(input: &mut Input<R>) -> Result<(), Error> {
     libxl::Header::read(input).map_err(Error::Envelope)?;
-    expect(input, &libxl::Record::LibxcContext)?;
-    Ok(config)
+    expect(input, &libxl::Record::LibxcContext)
 }
 
 /// Reads what follows the libxc stream.

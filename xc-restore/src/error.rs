@@ -1,7 +1,9 @@
 //! Why `xc-restore` fails.
 
 use std::io;
+use std::path::PathBuf;
 
+use engine::BoxError;
 use ffi::host::HostError;
 use ffi::link;
 use xc_save::exit::Exit;
@@ -26,6 +28,9 @@ pub enum Error {
     /// The configuration is not one of a host guest: a real Xen guest's file, perhaps.
     #[error("the configuration in the xl header is not that of a guest process")]
     NoHostGuest(#[source] serde_json::Error),
+    /// The configuration to use instead of the saved one cannot be used.
+    #[error("cannot use the configuration in {}", .0.display())]
+    OtherConfig(PathBuf, #[source] BoxError),
     /// A libxl record that a host guest cannot have.
     #[error("the libxl stream has {name} at byte {offset}, which no guest process has")]
     OtherRecord {
@@ -49,9 +54,6 @@ pub enum Error {
     /// An abort came before the guest was ours.
     #[error("aborted: {0}")]
     Aborted(String),
-    /// The statistics cannot be written.
-    #[error(transparent)]
-    Stats(xc_save::Error),
 }
 
 impl Error {
@@ -59,7 +61,7 @@ impl Error {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Aborted(_) | Self::Restore(engine::Error::Aborted(_)) => Exit::Interrupted,
+            Self::Aborted(reason) | Self::Restore(engine::Error::Aborted(reason)) => Exit::of_abort(reason),
             Self::TakeOver(take_over::Error::Unheard(_)) => Exit::LeftOver,
             _ => Exit::Failed,
         }

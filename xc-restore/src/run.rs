@@ -1,45 +1,52 @@
-//! The way of one `xc-restore`.
+//! The way of one restore.
 
 use std::io;
 use std::time::Instant;
 
 use engine::{Abort, Context, RestoreOptions, RestoreReport, WallClock};
-use ffi::host::{GuestConfig, Host, HostTarget, NameUse};
-use ffi::link::{ReceiveLink, open_receive};
+use ffi::link::{ReceiveLink, open_answering, open_receive};
 use ffi::signals::abort_on_signals;
 use stream::Input;
 use stream::xl::handshake::READY;
+use xc_save::audience::{Audience, Log};
+use xc_save::complain;
 use xc_save::console::{chain, data, say};
 use xc_save::exit::Exit;
 use xc_save::hand_over::Dialogue;
-use xc_save::progress::Progress;
+use xc_save::metrics::{self, Metrics};
+use xc_save::progress::Measure;
+use xc_save::stats::Ending;
 
-use crate::cli::Args;
+use crate::host::{self, HostTarget, NameUse};
+use crate::job::{Job, Origin};
 use crate::take_over::{self, take_over};
 use crate::{Error, envelope, stats};
 
-/// Does what the command line says; prints the errors and, last, where the guest is.
+/// Does what the job says; prints the errors and, last, where the guest is.
 #[must_use]
-pub fn run(args: &Args) -> Exit {
-    let abort = Abort::new();
-    let failure = match receive_and_start(args, &abort) {
-        Ok(place) => {
-            say(place);
-            return Exit::Done;
+pub fn run(job: &Job) -> Exit {
+    let mut run = Run { job, clock: WallClock::start(), abort: Abort::new(), name: None, report: None };
+    let ending = match run.all() {
+        Ok(place) => Ending { exit: Exit::Done, error: None, place },
+        Err(failure) => {
+            let failure = as_abort(failure, &run.abort);
+            Ending {
+                exit: failure.exit(),
+                error: Some(chain(&failure)),
+                place: place_after(&failure).to_owned(),
+            }
         }
-        Err(failure) => as_abort(failure, &abort),
     };
-    say(format_args!("xc-restore: {}", chain(&failure)));
-    say(place_after(&failure));
-    failure.exit()
+    run.tell(&ending);
+    ending.exit
 }
 
 /// A failure before the guest was ours, seen as the abort that it may be.
 fn as_abort(failure: Error, abort: &Abort) -> Error {
     match (&failure, abort.reason()) {
-        (Error::TakeOver(take_over::Error::NotStarted(_) | take_over::Error::Unheard(_)), _)
-        | (Error::Stats(_), _)
-        | (_, None) => failure,
+        (Error::TakeOver(take_over::Error::NotStarted(_) | take_over::Error::Unheard(_)), _) | (_, None) => {
+            failure
+        }
         (_, Some(reason)) => Error::Aborted(reason.into()),
     }
 }
@@ -50,61 +57,112 @@ fn place_after(failure: &Error) -> &'static str {
         Error::TakeOver(take_over::Error::Unheard(_)) => {
             "the guest runs here; on the source, end the suspended copy with `xc-guest stop NAME--migratedaway`"
         }
-        Error::Stats(_) => "the guest runs here",
         _ => "nothing of the guest is left here; it is where it was: with its source, or in its file",
     }
 }
 
-/// One restore, from the link to the running guest; returns where it is.
-fn receive_and_start(args: &Args, abort: &Abort) -> Result<String, Error> {
-    let clock = WallClock::start();
-    abort_on_signals(abort).map_err(Error::Signals)?;
-    let mut link = open_receive(&args.link, abort, |at| say(format_args!("listening on {at}")))?;
-    if link.is_duplex() {
-        link.reply(READY).map_err(Error::Greet)?;
-    }
-    let (mut target, report) = receive(args, &clock, &mut link, abort)?;
-    let name = target.config().name.clone();
-    if link.is_duplex() {
-        take_over(&mut Answering(&mut link), || target.start(args.paused))?;
-    } else {
-        if let Some(reason) = abort.reason() {
-            return Err(Error::Aborted(reason.into()));
+struct Run<'a> {
+    job: &'a Job,
+    clock: WallClock,
+    abort: Abort,
+    /// The guest's name here, once it is known.
+    name: Option<String>,
+    report: Option<RestoreReport>,
+}
+
+impl Run<'_> {
+    /// From the link to the running guest; returns where it is.
+    fn all(&mut self) -> Result<String, Error> {
+        abort_on_signals(&self.abort).map_err(Error::Signals)?;
+        let mut link = self.connect()?;
+        let mut target = self.receive(&mut link)?;
+        let paused = self.job.paused;
+        if link.is_duplex() {
+            take_over(&mut Answering(&mut link), || target.start(paused))?;
+        } else {
+            if let Some(reason) = self.abort.reason() {
+                return Err(Error::Aborted(reason.into()));
+            }
+            target.start(paused).map_err(Error::Start)?;
         }
-        target.start(args.paused).map_err(Error::Start)?;
+        let verb = if paused { "is paused" } else { "runs" };
+        let pages = self.report.as_ref().map_or(0, |report| report.populated);
+        Ok(format!("host:{} {verb} here, {pages} pages", target.config().name))
     }
-    if let Some(digest) = report.digest {
-        data(format_args!("{digest:032x} {}", report.populated));
+
+    fn connect(&self) -> Result<ReceiveLink, Error> {
+        let mut link = match &self.job.from {
+            Origin::Link(spec) => {
+                open_receive(spec, &self.abort, |at| say(format_args!("listening on {at}")))?
+            }
+            Origin::Migration => open_answering(&self.abort)?,
+        };
+        if link.is_duplex() {
+            link.reply(READY).map_err(Error::Greet)?;
+        }
+        Ok(link)
     }
-    stats::write(args, &name, &report)?;
-    let verb = if args.paused { "is paused" } else { "runs" };
-    Ok(format!("host:{name} {verb} here, {} pages", report.populated))
-}
 
-/// Reads the stream in its envelope and builds the guest from it.
-fn receive(
-    args: &Args,
-    clock: &WallClock,
-    link: &mut ReceiveLink,
-    abort: &Abort,
-) -> Result<(HostTarget, RestoreReport), Error> {
-    let duplex = link.is_duplex();
-    let mut input = Input::new(link);
-    let config = envelope::before(&mut input)?;
-    let mut target = create(args, config, duplex)?;
-    let mut progress = Progress::new(args.progress);
-    let mut context = Context { clock, observer: &mut progress, abort };
-    let options = RestoreOptions { digest: args.digest };
-    let (report, mut input) = engine::restore(input, &mut target, options, &mut context)?;
-    envelope::after(&mut input)?;
-    Ok((target, report))
-}
+    /// Reads the stream in its envelope and builds the guest from it.
+    fn receive(&mut self, link: &mut ReceiveLink) -> Result<HostTarget, Error> {
+        // A source on this same host has the name until it gives the guest away.
+        let name_use = if link.is_duplex() { NameUse::FreeAtStart } else { NameUse::FreeNow };
+        let mut input = Input::new(link);
+        // The world is chosen here, by what the header holds.
+        let saved = envelope::config(&mut input)?;
+        let config = host::config(&saved, self.job.config.as_deref())?;
+        envelope::before(&mut input)?;
+        let mut target = host::create(config, self.job.name.as_ref(), name_use)?;
+        self.name = Some(format!("host:{}", target.config().name));
+        let mut audience = self.audience();
+        let mut context = Context { clock: &self.clock, observer: &mut audience, abort: &self.abort };
+        let options = RestoreOptions { digest: self.job.digest };
+        let (report, mut input) = engine::restore(input, &mut target, options, &mut context)?;
+        self.report = Some(report);
+        envelope::after(&mut input)?;
+        Ok(target)
+    }
 
-fn create(args: &Args, config: GuestConfig, duplex: bool) -> Result<HostTarget, Error> {
-    let name = args.name.as_ref().map_or_else(|| config.name.clone(), |name| name.0.clone());
-    // A source on this same host has the name until it gives the guest away.
-    let name_use = if duplex { NameUse::FreeAtStart } else { NameUse::FreeNow };
-    Host::from_env().create(config, &name, name_use).map_err(Error::Create)
+    fn audience(&self) -> Audience {
+        let report = &self.job.report;
+        let metrics = report.metrics.clone();
+        Audience::default()
+            .with(Log)
+            .with_some(metrics.map(|path| Metrics::new(path, self.label(), Measure::default())))
+            .with_box(report.progress.observer(Measure::default()))
+    }
+
+    /// The guest as others know it; empty before it has a name.
+    fn label(&self) -> String {
+        self.name.clone().unwrap_or_default()
+    }
+
+    /// The figures for all who want them; errors and, last, where the guest is.
+    fn tell(&self, ending: &Ending) {
+        let Job { command, report, .. } = self.job;
+        let digest = self.report.as_ref().and_then(|report| Some((report.digest?, report.populated)));
+        if let (Some((digest, pages)), None) = (digest, &ending.error) {
+            data(format_args!("{digest:032x} {pages}"));
+        }
+        if let Some(error) = &ending.error {
+            say(format_args!("{command}: {error}"));
+        }
+        if let Some(path) = &report.stats {
+            let written = stats::write(path, self.job, &self.label(), ending, self.report.as_ref());
+            complain(command, "the statistics", path, written);
+        }
+        if let Some(path) = &report.metrics {
+            let (bytes, total) = self.report.as_ref().map_or((0, None), |r| (r.bytes, Some(r.total)));
+            let ended = metrics::Ended { exit: ending.exit, bytes, total, downtime: None };
+            complain(command, "the metrics", path, metrics::write_end(path, &self.label(), &ended));
+        }
+        report.progress.end(ending.exit, &ending.place);
+        match self.job.from {
+            // The sender's own lines are on the same terminal.
+            Origin::Migration => say(format_args!("{command}: {}", ending.place)),
+            Origin::Link(_) => say(&ending.place),
+        }
+    }
 }
 
 /// The receiving end in a hand-over. Trait and link are both of other crates, so it takes a type of ours.

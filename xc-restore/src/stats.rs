@@ -1,41 +1,54 @@
-//! `--stats FILE`: what happened, as JSON.
+//! `--stats FILE`: what happened, as JSON, whether it went well or not. The layout is docs/stats.schema.json.
+
+use std::io;
+use std::path::Path;
 
 use engine::RestoreReport;
 use serde::Serialize;
-use xc_save::exit::Exit;
-use xc_save::write_json;
+use xc_save::stats::{Ending, LAYOUT, write_json};
 
-use crate::Error;
-use crate::cli::Args;
+use crate::job::{Job, Origin};
 
-/// The version of the statistics' layout; it grows when a field changes its meaning or goes away.
-const LAYOUT: u32 = 1;
-
-/// The statistics of one `xc-restore`.
+/// The statistics of one restore.
 #[derive(Debug, Serialize)]
 struct Stats<'a> {
     layout: u32,
     command: &'static str,
-    domain: String,
+    version: &'static str,
+    /// Empty when it failed before the guest had a name.
+    domain: &'a str,
     link: String,
     exit: u8,
-    /// What the engine did.
-    restore: &'a RestoreReport,
+    error: Option<&'a str>,
+    place: &'a str,
+    /// What the engine did; null when it did not get to the end.
+    restore: Option<&'a RestoreReport>,
     /// The digest of the memory received, if it was asked for.
     digest: Option<String>,
 }
 
-/// Writes the statistics that were asked for.
-pub(crate) fn write(args: &Args, name: &str, report: &RestoreReport) -> Result<(), Error> {
-    let Some(path) = &args.stats else { return Ok(()) };
+/// Writes the statistics.
+pub(crate) fn write(
+    path: &Path,
+    job: &Job,
+    domain: &str,
+    ending: &Ending,
+    restore: Option<&RestoreReport>,
+) -> io::Result<()> {
     let stats = Stats {
         layout: LAYOUT,
-        command: "xc-restore",
-        domain: format!("host:{name}"),
-        link: args.link.to_string(),
-        exit: Exit::Done as u8,
-        restore: report,
-        digest: report.digest.map(|digest| format!("{digest:032x}")),
+        command: match job.from {
+            Origin::Link(_) => "xc-restore",
+            Origin::Migration => "xc-migrate-receive",
+        },
+        version: env!("CARGO_PKG_VERSION"),
+        domain,
+        link: job.from.to_string(),
+        exit: ending.exit as u8,
+        error: ending.error.as_deref(),
+        place: &ending.place,
+        restore,
+        digest: restore.and_then(|report| report.digest).map(|digest| format!("{digest:032x}")),
     };
-    write_json(path, &stats).map_err(Error::Stats)
+    write_json(path, &stats)
 }

@@ -4,11 +4,15 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use ffi::link::LinkSpec;
-use policy::{bandwidth, stop};
 
+use crate::console::{chain, say};
 use crate::domain_name::HostName;
-use crate::exit;
+use crate::exit::{self, Exit};
+use crate::flags::{Reporting, Tuning};
+use crate::job::{Afterwards, Destination, Job};
 use crate::progress::Style;
+use crate::settings::{SettingError, Settings, Values};
+use crate::{log, notes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,52 +33,95 @@ pub struct Args {
     pub domain: HostName,
 
     /// Where to: a file, - (standard output), fd:N, tcp://HOST:PORT or unix:PATH.
+    #[arg(value_name = "FILE")]
     pub link: LinkSpec,
+
+    /// A file with the configuration to save instead of the guest's own (as `xc-image extract --config` writes it).
+    pub config: Option<PathBuf>,
 
     /// Copy the memory while the guest runs, and suspend it only for what is left.
     #[arg(short, long)]
     pub live: bool,
 
-    /// When to end the live copy: xen, classic, psc, or fni:n=N.
-    ///
-    /// xen: fewer than 50 dirty pages, or 5 rounds. classic: the rule of Xen up to 4.5 (50 pages, 29 rounds, 3 x
-    /// the memory). psc: at once. fni:n=N: after N rounds.
-    #[arg(long, value_name = "NAME[:k=v,...]", default_value = "xen", value_parser = stop_policy)]
-    pub stop: String,
-
-    /// How fast to send: unlimited, or fixed:rate=R in bit/s (100M, 1G, 10G).
-    #[arg(long, value_name = "NAME[:k=v,...]", default_value = "unlimited", value_parser = bandwidth_policy)]
-    pub bandwidth: String,
-
-    /// Let the guest run on here after a save.
+    /// Let the guest run on here after the save.
     #[arg(short = 'c', long = "checkpoint", conflicts_with = "hold")]
     pub checkpoint: bool,
+
+    /// Leave the guest paused here after the save.
+    #[arg(short, long, conflicts_with_all = ["checkpoint", "hold"])]
+    pub paused: bool,
+
+    /// As in xl: preserve the domain id. A guest process has none, so this changes nothing.
+    #[arg(short = 'D')]
+    pub preserve_domid: bool,
 
     /// Keep the guest here, suspended, as NAME--migratedaway, instead of ending it; `xc-guest resume` and
     /// `xc-guest stop` decide later.
     #[arg(long)]
     pub hold: bool,
 
-    /// Send all pages a second time while the guest is suspended; the target compares them and fails if any
-    /// differs.
-    #[arg(long)]
-    pub debug: bool,
+    /// How the guest is moved.
+    #[command(flatten)]
+    pub tuning: Tuning,
 
-    /// Write what happened to this file, as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub stats: Option<PathBuf>,
-
-    /// How to show progress on standard error.
-    #[arg(long, value_enum, value_name = "STYLE", default_value = "auto", num_args = 0..=1, default_missing_value = "auto")]
-    pub progress: Style,
+    /// What is told.
+    #[command(flatten)]
+    pub reporting: Reporting,
 }
 
-fn stop_policy(text: &str) -> Result<String, policy::SpecError> {
-    stop::by_name(text).map(|_| text.to_owned())
+impl Args {
+    /// What the command line and the other settings ask for.
+    ///
+    /// # Errors
+    /// When a setting outside the command line is wrong.
+    pub fn job(&self) -> Result<Job, SettingError> {
+        let values = Values::load([self.tuning.flags(), self.reporting.flags()].concat())?;
+        Ok(Job {
+            command: "xc-save",
+            domain: self.domain.clone(),
+            to: Destination::Link(self.link.clone()),
+            live: self.live,
+            verify: self.tuning.debug,
+            afterwards: self.afterwards(),
+            paused_there: false,
+            config: self.config.clone(),
+            settings: Settings::from(&values),
+        })
+    }
+
+    fn afterwards(&self) -> Afterwards {
+        match (self.checkpoint, self.paused, self.hold) {
+            (true, ..) => Afterwards::Run,
+            (_, true, _) => Afterwards::Pause,
+            (.., true) => Afterwards::Hold,
+            _ => Afterwards::End,
+        }
+    }
 }
 
-fn bandwidth_policy(text: &str) -> Result<String, policy::SpecError> {
-    bandwidth::by_name(text).map(|_| text.to_owned())
+/// Runs `xc-save`.
+#[must_use]
+pub fn main(args: &Args) -> Exit {
+    log::init(args.reporting.verbose);
+    let job = match args.job() {
+        Ok(job) => job,
+        Err(error) => return wrong_setting("xc-save", &error),
+    };
+    if job.settings.report.progress == Style::Json && args.link == LinkSpec::Stdio {
+        say("xc-save: the stream and --progress json cannot both go to standard output");
+        return Exit::Usage;
+    }
+    if args.preserve_domid {
+        say(notes::NO_DOMID);
+    }
+    crate::run(&job)
+}
+
+/// Says that a setting is wrong, and that nothing was touched.
+#[must_use]
+pub fn wrong_setting(command: &str, error: &SettingError) -> Exit {
+    say(format_args!("{command}: {}", chain(error)));
+    Exit::Usage
 }
 
 #[cfg(test)]
@@ -95,7 +142,9 @@ mod tests {
         assert!(
             mistake(&["xc-save", "--stop", "itd", "host:web", "f"]).contains("classic, fni:n=N, psc, xen")
         );
+        assert!(mistake(&["xc-save", "--timeout", "60", "host:web", "f"]).contains("300ms, 60s or 10min"));
         assert!(mistake(&["xc-save", "host:web", "tcp://x"]).contains("tcp://HOST:PORT"));
         assert!(mistake(&["xc-save", "-c", "--hold", "host:web", "f"]).contains("cannot be used with"));
+        assert!(mistake(&["xc-save", "-c", "-p", "host:web", "f"]).contains("cannot be used with"));
     }
 }

@@ -1,11 +1,39 @@
-//! How a user names a domain.
+//! How a user names a domain, and what its world's commands are.
 
 use std::fmt;
 use std::str::FromStr;
 
+use ffi::host::names;
+
 /// A guest process of this machine, `host:NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(pub String);
+
+impl HostName {
+    /// The name of the guest while it is given away.
+    #[must_use]
+    pub fn held(&self) -> String {
+        names::migrated_away(&self.0)
+    }
+
+    /// The command that lets the guest run, given away or not.
+    #[must_use]
+    pub fn resume(&self, name: &str) -> String {
+        format!("`xc-guest resume {name}`")
+    }
+
+    /// The command that ends the guest.
+    #[must_use]
+    pub fn end(&self, name: &str) -> String {
+        format!("`xc-guest stop {name}`")
+    }
+
+    /// The command that shows what is here.
+    #[must_use]
+    pub fn list(&self) -> &'static str {
+        "`xc-guest list`"
+    }
+}
 
 impl FromStr for HostName {
     type Err = String;
@@ -13,7 +41,7 @@ impl FromStr for HostName {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.strip_prefix("host:") {
             Some("") => Err("a name must follow host:".into()),
-            Some(name) => Ok(Self(name.into())),
+            Some(name) => names::check(name).map(|()| Self(name.into())).map_err(|error| error.to_string()),
             None => Err(format!(
                 "'{text}' would be a Xen domain, which this release cannot move yet; a guest process of this \
                  machine is host:NAME (see `xc-guest list`)"
@@ -38,5 +66,6 @@ mod tests {
         assert_eq!(HostName("web".into()).to_string(), "host:web");
         assert!("web".parse::<HostName>().unwrap_err().contains("Xen domain"));
         assert!("host:".parse::<HostName>().is_err());
+        assert!("host:a/b".parse::<HostName>().unwrap_err().contains("only letters"));
     }
 }

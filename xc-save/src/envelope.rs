@@ -1,7 +1,6 @@
 //! What is around the libxc stream: the same layers that `xl save` and `xl migrate` write, with the guest's
 //! configuration in xl's place for it.
 
-use ffi::host::GuestConfig;
 use stream::{libxl, xl};
 
 use crate::Error;
@@ -10,9 +9,8 @@ use crate::Error;
 ///
 /// # Errors
 /// When the configuration does not fit.
-pub fn before(config: &GuestConfig) -> Result<Vec<u8>, Error> {
+pub fn before(config: Vec<u8>) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let config = serde_json::to_vec(config).map_err(Error::Config)?;
     xl::Header { config }.write(&mut bytes).map_err(Error::Envelope)?;
     libxl::Header::default().write(&mut bytes);
     libxl::Record::LibxcContext.write(&mut bytes).map_err(Error::Envelope)?;

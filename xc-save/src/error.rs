@@ -1,15 +1,16 @@
-//! Why `xc-save` fails, and where the guest is then.
+//! Why a save fails.
 
 use std::io;
 use std::path::PathBuf;
 
+use engine::BoxError;
 use ffi::host::HostError;
 use ffi::link;
 
 use crate::exit::Exit;
 use crate::hand_over;
 
-/// Why `xc-save` fails.
+/// Why a save fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Signals cannot be heard.
@@ -21,12 +22,18 @@ pub enum Error {
     /// The link cannot be had, or its file not finished.
     #[error(transparent)]
     Link(#[from] link::Error),
-    /// The other end is no `xc-restore`.
+    /// A guest that stays here cannot be handed over.
+    #[error("a target that answers would take the guest, which -c and -p keep here; save it to a file")]
+    Stays,
+    /// The other end is no receiver.
     #[error("nobody is ready to receive at the other end")]
     NoReceiver(#[source] io::Error),
     /// The configuration cannot be written down.
     #[error("cannot write the guest's configuration down")]
     Config(#[source] serde_json::Error),
+    /// The configuration to send instead of the guest's own cannot be used.
+    #[error("cannot use the configuration in {}", .0.display())]
+    OtherConfig(PathBuf, #[source] BoxError),
     /// The layers around the stream cannot be made.
     #[error("cannot make the stream's envelope")]
     Envelope(#[source] stream::Error),
@@ -39,15 +46,12 @@ pub enum Error {
     /// The target did not take the guest, or nobody knows.
     #[error(transparent)]
     HandOver(#[from] hand_over::Error),
-    /// An abort came when all was sent, but nothing decided.
+    /// An abort came outside of the save, and before anything was decided.
     #[error("aborted: {0}")]
     Aborted(String),
-    /// The guest cannot be kept aside, resumed or destroyed after the save.
+    /// The guest cannot be kept aside, paused or destroyed after the save.
     #[error("the save is complete, but the guest cannot be {0}")]
     Aftermath(&'static str, #[source] HostError),
-    /// The statistics cannot be written.
-    #[error("cannot write the statistics to {0}")]
-    Stats(PathBuf, #[source] io::Error),
 }
 
 impl Error {
@@ -59,9 +63,9 @@ impl Error {
             Self::Save(engine::Error::GaveUp { .. }) => Exit::GaveUp,
             Self::Save(engine::Error::NotUndone { .. })
             | Self::HandOver(HandOver::Undecided(_) | HandOver::NotTakenBack(_)) => Exit::Undecided,
-            Self::Save(engine::Error::Aborted(_))
-            | Self::HandOver(HandOver::Aborted(_))
-            | Self::Aborted(_) => Exit::Interrupted,
+            Self::Save(engine::Error::Aborted(reason))
+            | Self::HandOver(HandOver::Aborted(reason))
+            | Self::Aborted(reason) => Exit::of_abort(reason),
             Self::Aftermath(..) => Exit::LeftOver,
             _ => Exit::Failed,
         }

@@ -9,9 +9,9 @@ pub enum Exit {
     Done = 0,
     /// It failed, and the guest is where it was before.
     Failed = 1,
-    /// The command line is wrong; nothing was touched.
+    /// The command line or a setting is wrong; nothing was touched.
     Usage = 2,
-    /// The stop policy gave up, and the guest runs on the source.
+    /// The stop policy, a limit or `xc-migrate cancel` gave up, and the guest runs on the source.
     GaveUp = 3,
     /// It is not known whether the guest runs on the target; the last line says what to do.
     Undecided = 4,
@@ -26,12 +26,21 @@ pub const HELP: &str = "\
 Exit codes:
   0    done
   1    failed; the guest is where it was before
-  2    wrong usage; nothing was touched
-  3    the stop policy gave up; the guest runs on the source
+  2    wrong usage, or a wrong setting; nothing was touched
+  3    the stop policy, a limit or `xc-migrate cancel` gave up; the guest runs on the source
   4    undecided: the last line says what to do
   5    the guest runs on the target, but something is left over on the source
   130  interrupted; the guest is where it was before
 The last line on standard error says where the guest is now.";
+
+impl Exit {
+    /// How a run ends that was aborted for this reason: signals are named `SIG...`, all else is a limit or a
+    /// cancellation.
+    #[must_use]
+    pub fn of_abort(reason: &str) -> Self {
+        if reason.starts_with("SIG") { Self::Interrupted } else { Self::GaveUp }
+    }
+}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -1,21 +1,34 @@
-//! The save side's front end: what `xc-save` does around [`engine::save()`].
+//! The save side's front end: what `xc-save` and `xc-migrate` do around [`engine::save()`].
 //!
-//! [`run`] is the way through: attach to the guest, open the link, write the layers around the libxc stream
-//! ([`envelope`]), save, and then give the guest away ([`hand_over`]) or keep what was written. What both front
-//! ends share, [`console`], [`exit`], [`progress`], is here too.
+//! A command line ([`cli`], [`migrate`]) becomes a [`job`], with [`settings`] from flags, environment and file. [`run`]
+//! is the way through: attach to the guest, open the link, write the layers around the libxc stream ([`envelope`]),
+//! save, and then give the guest away ([`hand_over`]) or keep what was written. What both sides' front ends share,
+//! [`audience`], [`console`], [`exit`], [`flags`], [`log`], [`metrics`], [`progress`], is here too.
 
+pub mod audience;
 pub mod cli;
 pub mod console;
+pub mod control;
 pub mod domain_name;
 pub mod envelope;
 mod error;
 pub mod exit;
+pub mod flags;
+mod guest;
 pub mod hand_over;
+mod host;
+pub mod job;
+mod limits;
+pub mod log;
+pub mod metrics;
+pub mod migrate;
+pub mod notes;
+mod places;
 pub mod progress;
 mod run;
-mod stats;
+pub mod settings;
+pub mod stats;
 mod summary;
 
 pub use error::Error;
-pub use run::run;
-pub use stats::write_json;
+pub use run::{complain, run};

@@ -1,199 +1,267 @@
-//! The way of one `xc-save`.
+//! The way of one save or migration.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use engine::{
-    Abort, Clock, Context, Link, SaveOptions, SaveReport, Source, SourceDomain, StreamSink, WallClock,
-};
-use ffi::host::{GuestHandle, Host, HostGuest, TrackerChoice};
-use ffi::link::{SendLink, open_send};
+use engine::{Abort, Clock, Context, Link, SaveOptions, SaveReport, StreamSink, WallClock};
+use ffi::link::{SendLink, open_command, open_send};
 use ffi::signals::abort_on_signals;
 use policy::{bandwidth, stop};
 use stream::xl::handshake::READY;
 
-use crate::cli::Args;
+use crate::audience::{Audience, Log};
 use crate::console::{chain, say};
+use crate::control::{Register, Status};
 use crate::exit::Exit;
-use crate::hand_over::{self, Departing, Dialogue, expect, hand_over};
-use crate::progress::{Progress, Style};
-use crate::{Error, envelope, stats, summary};
+use crate::guest::Guest;
+use crate::hand_over::{Departing, Dialogue, expect, hand_over};
+use crate::host::{self, Process};
+use crate::job::{Afterwards, Destination, Job};
+use crate::limits::{Limited, abort_on_timeout};
+use crate::metrics::{self, Metrics};
+use crate::progress::Measure;
+use crate::stats::Ending;
+use crate::{Error, envelope, places, stats, summary};
 
 /// How long the other end may take to say that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
+/// The same where somebody may have to type a password first.
+const LOGIN_WITHIN: Duration = Duration::from_secs(300);
 
-/// Does what the command line says; prints the errors and, last, where the guest is.
+/// Does what the job says; prints the errors and, last, where the guest is.
 #[must_use]
-pub fn run(args: &Args) -> Exit {
-    let failure = match save_and_settle(args) {
-        Ok(place) => {
-            say(place);
-            return Exit::Done;
-        }
-        Err(failure) => failure,
+pub fn run(job: &Job) -> Exit {
+    let mut run = Run::new(job);
+    let ending = match run.all() {
+        Ok(place) => Ending { exit: Exit::Done, error: None, place },
+        Err(failure) => Ending {
+            exit: failure.exit(),
+            error: Some(chain(&failure)),
+            place: places::after_failure(&failure, job),
+        },
     };
-    say(format_args!("xc-save: {}", chain(&failure)));
-    say(place_after(&failure, args));
-    failure.exit()
+    run.tell(&ending);
+    ending.exit
 }
 
-/// Where the guest is after a failure.
-fn place_after(failure: &Error, args: &Args) -> String {
-    let (domain, name) = (&args.domain, &args.domain.0);
-    match failure {
-        Error::Attach(_) => format!("nothing was done to {domain}"),
-        Error::HandOver(hand_over::Error::Undecided(_)) => format!(
-            "{domain} is suspended here as {name}--migratedaway; if it does not run on the target, resume it with \
-             `xc-guest resume {name}--migratedaway`, if it does, end it with `xc-guest stop {name}--migratedaway`"
-        ),
-        Error::HandOver(hand_over::Error::NotTakenBack(_)) => format!(
-            "{domain} is suspended here as {name}--migratedaway and runs nowhere; resume it with `xc-guest resume \
-             {name}--migratedaway`"
-        ),
-        Error::Save(engine::Error::NotUndone { .. }) => {
-            format!("{domain} may be suspended; resume it with `xc-guest resume {name}`")
+struct Run<'a> {
+    job: &'a Job,
+    clock: WallClock,
+    abort: Abort,
+    /// For `xc-migrate status` and `cancel`.
+    register: Option<Register>,
+    report: Option<SaveReport>,
+    /// When the target said that the guest runs.
+    running: Option<Duration>,
+}
+
+impl<'a> Run<'a> {
+    fn new(job: &'a Job) -> Self {
+        Self {
+            job,
+            clock: WallClock::start(),
+            abort: Abort::new(),
+            register: None,
+            report: None,
+            running: None,
         }
-        Error::Aftermath(..) => {
-            format!("{domain} is saved in {}; see `xc-guest list` for what is here", args.link)
+    }
+
+    /// From the guest's name to its end here; returns where the guest is.
+    fn all(&mut self) -> Result<String, Error> {
+        abort_on_signals(&self.abort).map_err(Error::Signals)?;
+        // The world is chosen here; a Xen domain would be attached instead.
+        let guest = Process::attach(&self.job.domain)?;
+        tracing::info!("attached to {}", self.job.domain);
+        self.register = self.enter();
+        self.move_away(guest)
+    }
+
+    fn enter(&self) -> Option<Register> {
+        let status = Status {
+            id: self.job.domain.to_string(),
+            command: self.job.command.to_owned(),
+            pid: std::process::id(),
+            to: self.job.to.to_string(),
+            phase: "connect".to_owned(),
+            measure: self.measure(),
+        };
+        let entered = Register::enter(&host::migrations(), status, &self.abort);
+        entered.inspect_err(|error| tracing::warn!("cannot be asked for the status: {error}")).ok()
+    }
+
+    fn move_away(&mut self, mut guest: impl Guest) -> Result<String, Error> {
+        let mut link = self.connect()?;
+        abort_on_timeout(&self.job.settings, &self.abort);
+        self.send(&mut guest, &mut link)?;
+        if link.is_duplex() { self.give(guest, link) } else { self.keep(guest, link) }
+    }
+
+    /// The link, with a receiver at its other end if it can answer.
+    fn connect(&self) -> Result<SendLink, Error> {
+        let (mut link, within) = match &self.job.to {
+            Destination::Link(spec) => (open_send(spec, &self.abort)?, READY_WITHIN),
+            Destination::Command { command, .. } => {
+                tracing::info!("running {command}");
+                (open_command(command, &self.abort)?, LOGIN_WITHIN)
+            }
+        };
+        if link.is_duplex() {
+            if self.job.afterwards.stays() {
+                return Err(Error::Stays);
+            }
+            expect(&mut link, READY, within).map_err(|cause| self.heard(Error::NoReceiver(cause)))?;
+            tracing::info!("{} is ready to receive", self.job.to);
         }
-        Error::Stats(..) => format!("everything else is done; see `xc-guest list` for where {domain} is"),
-        _ => format!("{domain} runs on here as before"),
+        Ok(link)
     }
-}
 
-/// One save, from the guest's name to its end here; returns where the guest is.
-fn save_and_settle(args: &Args) -> Result<String, Error> {
-    let (clock, abort) = (WallClock::start(), Abort::new());
-    abort_on_signals(&abort).map_err(Error::Signals)?;
-    let choice = TrackerChoice::from_env().map_err(Error::Attach)?;
-    let mut guest = Host::from_env().attach(&args.domain.0, choice).map_err(Error::Attach)?;
-    let mut link = open_send(&args.link, &abort)?;
-    if link.is_duplex() {
-        expect(&mut link, READY, READY_WITHIN).map_err(|cause| heard(&abort, Error::NoReceiver(cause)))?;
+    /// Sends the stream in its envelope; the guest is suspended then.
+    fn send(&mut self, guest: &mut impl Guest, link: &mut SendLink) -> Result<(), Error> {
+        let before = envelope::before(guest.config(self.job.config.as_deref())?)?;
+        link.send(&before, &[]).map_err(|cause| self.heard(Error::Send(cause)))?;
+        let report = self.save(guest, link)?;
+        self.report = Some(report);
+        let after = envelope::after()?;
+        link.send(&after, &[]).map_err(|cause| self.heard(Error::Send(cause)))
     }
-    let report = send_all(args, &clock, &mut guest, &mut link, &abort)?;
-    settle(args, &clock, guest, link, &report, &abort)
-}
 
-/// Sends the stream in its envelope; the guest is suspended then.
-fn send_all(
-    args: &Args,
-    clock: &WallClock,
-    guest: &mut HostGuest,
-    link: &mut SendLink,
-    abort: &Abort,
-) -> Result<SaveReport, Error> {
-    let before = envelope::before(guest.handle.config())?;
-    link.send(&before, &[]).map_err(|cause| heard(abort, Error::Send(cause)))?;
-    let report = save(args, clock, guest, link, abort)?;
-    let after = envelope::after()?;
-    link.send(&after, &[]).map_err(|cause| heard(abort, Error::Send(cause)))?;
-    Ok(report)
-}
-
-fn save(
-    args: &Args,
-    clock: &WallClock,
-    guest: &mut HostGuest,
-    link: &mut SendLink,
-    abort: &Abort,
-) -> Result<SaveReport, Error> {
-    let mut options = options(args);
-    let mut progress = Progress::new(args.progress);
-    let mut sink = StreamSink::new(link, guest.source.header().kind, clock, abort);
-    let HostGuest { source: domain, tracker, toolstack, .. } = guest;
-    let source = Source { domain, tracker, toolstack };
-    let mut context = Context { clock, observer: &mut progress, abort };
-    Ok(engine::save(source, &mut sink, &mut options, &mut context)?)
-}
-
-fn options(args: &Args) -> SaveOptions {
-    // The command line's own check has already refused what cannot be made.
-    let stop = stop::by_name(&args.stop).unwrap_or_else(|_| Box::new(stop::Xen));
-    let bandwidth = bandwidth::by_name(&args.bandwidth).unwrap_or_else(|_| Box::new(bandwidth::Unlimited));
-    SaveOptions { live: args.live, verify: args.debug, ..SaveOptions::live(stop, bandwidth) }
-}
-
-/// Everything is sent: decides what becomes of the guest here.
-fn settle(
-    args: &Args,
-    clock: &WallClock,
-    mut guest: HostGuest,
-    mut link: SendLink,
-    report: &SaveReport,
-    abort: &Abort,
-) -> Result<String, Error> {
-    if link.is_duplex() && !args.checkpoint {
-        hand_over(&mut link, &mut Handed(&mut guest.handle), abort)?;
-        let running = Some(clock.now());
-        if !args.hold {
-            guest.handle.destroy().map_err(|cause| Error::Aftermath("ended", cause))?;
-        }
-        summarise(args, report, running)?;
-        return Ok(format!("{} runs on the target {}{}", args.domain, args.link, held(args)));
+    fn save(&self, guest: &mut impl Guest, link: &mut SendLink) -> Result<SaveReport, Error> {
+        let mut options = self.options();
+        let mut audience = self.audience();
+        let mut sink = StreamSink::new(link, guest.kind(), &self.clock, &self.abort);
+        let mut context = Context { clock: &self.clock, observer: &mut audience, abort: &self.abort };
+        Ok(engine::save(guest.source(), &mut sink, &mut options, &mut context)?)
     }
-    let durable = link.is_durable();
-    link.commit().map_err(|cause| heard(abort, cause.into()))?;
-    if let Some(reason) = abort.reason() {
-        return Err(Error::Aborted(reason.into()));
-    }
-    let place = keep(args, guest, durable)?;
-    summarise(args, report, None)?;
-    Ok(place)
-}
 
-/// The figures, for people and for `--stats`.
-fn summarise(args: &Args, report: &SaveReport, running: Option<Duration>) -> Result<(), Error> {
-    if args.progress != Style::None {
-        say(summary::table(report, running));
+    fn options(&self) -> SaveOptions {
+        let settings = &self.job.settings;
+        // The settings' own check has already refused what cannot be made.
+        let stop = stop::by_name(&settings.stop).unwrap_or_else(|_| Box::new(stop::Xen));
+        let bandwidth =
+            bandwidth::by_name(&settings.bandwidth).unwrap_or_else(|_| Box::new(bandwidth::Unlimited));
+        let stop = Box::new(Limited::new(stop, settings));
+        SaveOptions { live: self.job.live, verify: self.job.verify, ..SaveOptions::live(stop, bandwidth) }
     }
-    stats::write(args, report, running)
-}
 
-/// The guest is in a file, or went into a pipe that gives no answer.
-fn keep(args: &Args, mut guest: HostGuest, durable: bool) -> Result<String, Error> {
-    let (domain, name, link) = (&args.domain, &args.domain.0, &args.link);
-    if args.checkpoint {
-        engine::Toolstack::resume(&mut guest.toolstack).map_err(|cause| engine::Error::World {
-            phase: engine::Phase::Close,
-            step: "resuming the guest",
-            cause,
+    fn audience(&self) -> Audience {
+        let report = &self.job.settings.report;
+        let metrics = report.metrics.clone();
+        let metrics = metrics.map(|path| Metrics::new(path, self.job.domain.to_string(), self.measure()));
+        Audience::default()
+            .with(Log)
+            .with_some(self.register.as_ref().map(Register::observer))
+            .with_some(metrics)
+            .with_box(report.progress.observer(self.measure()))
+    }
+
+    fn measure(&self) -> Measure {
+        Measure::new(self.job.settings.link_rate)
+    }
+
+    /// The target has it all: it gets the guest, or says that it does not want it.
+    fn give(&mut self, mut guest: impl Guest, mut link: SendLink) -> Result<String, Error> {
+        let mut handed = Handed { guest: &mut guest, register: self.register.as_ref() };
+        hand_over(&mut link, &mut handed, &self.abort).map_err(|error| match error {
+            crate::hand_over::Error::NotGiven(_) => self.heard(error.into()),
+            error => error.into(),
         })?;
-        return Ok(format!("{domain} is saved in {link} and runs on here"));
+        self.running = Some(self.clock.now());
+        tracing::info!("the target runs the guest");
+        if self.job.afterwards != Afterwards::Hold {
+            guest.destroy().map_err(|cause| Error::Aftermath("ended", cause))?;
+        }
+        Ok(places::given(self.job))
     }
-    if durable && !args.hold {
-        guest.handle.destroy().map_err(|cause| Error::Aftermath("ended", cause))?;
-        return Ok(format!("{domain} is saved in {link} and runs nowhere now"));
+
+    /// The guest is in a file, or went into a pipe that gives no answer.
+    fn keep(&mut self, mut guest: impl Guest, link: SendLink) -> Result<String, Error> {
+        let durable = link.is_durable();
+        link.commit().map_err(|cause| self.heard(cause.into()))?;
+        if let Some(reason) = self.abort.reason() {
+            return Err(Error::Aborted(reason.into()));
+        }
+        if self.job.afterwards == Afterwards::Pause {
+            guest.pause().map_err(|cause| Error::Aftermath("paused", cause))?;
+        }
+        if self.job.afterwards.stays() {
+            guest.resume().map_err(|cause| engine::Error::World {
+                phase: engine::Phase::Close,
+                step: "resuming the guest",
+                cause,
+            })?;
+        } else if durable && self.job.afterwards == Afterwards::End {
+            guest.destroy().map_err(|cause| Error::Aftermath("ended", cause))?;
+        } else {
+            guest.give_away().map_err(|cause| Error::Aftermath("kept aside", cause))?;
+        }
+        Ok(places::kept(self.job, durable))
     }
-    guest.handle.give_away().map_err(|cause| Error::Aftermath("kept aside", cause))?;
-    Ok(format!(
-        "{domain} went to {link} and is kept here, suspended, as {name}--migratedaway: `xc-guest stop \
-         {name}--migratedaway` once it is safe there, or `xc-guest resume {name}--migratedaway`"
-    ))
+
+    /// A failure of the link, seen as the abort that it may be.
+    fn heard(&self, otherwise: Error) -> Error {
+        self.abort.reason().map_or(otherwise, |reason| Error::Aborted(reason.into()))
+    }
+
+    /// The figures for all who want them; errors and, last, where the guest is.
+    fn tell(&mut self, ending: &Ending) {
+        let report = &self.job.settings.report;
+        if let (Some(save), true, None) = (&self.report, report.progress.is_for_people(), &ending.error) {
+            say(summary::table(save, self.running));
+        }
+        if let Some(error) = &ending.error {
+            say(format_args!("{}: {error}", self.job.command));
+        }
+        self.write_files(ending);
+        if let Some(register) = self.register.take() {
+            register.end(ending.exit, &ending.place);
+        }
+        report.progress.end(ending.exit, &ending.place);
+        say(&ending.place);
+    }
+
+    /// What cannot be written is said, and changes nothing about the guest.
+    fn write_files(&self, ending: &Ending) {
+        let (report, save) = (&self.job.settings.report, self.report.as_ref());
+        if let Some(path) = &report.stats {
+            let written = stats::write(path, self.job, ending, save, self.running);
+            complain(self.job.command, "the statistics", path, written);
+        }
+        if let Some(path) = &report.metrics {
+            let ended = metrics::Ended {
+                exit: ending.exit,
+                bytes: save.map_or(0, |save| save.bytes),
+                total: self.running.or_else(|| Some(save?.total)),
+                downtime: stats::downtime(save, self.running),
+            };
+            let written = metrics::write_end(path, &self.job.domain.to_string(), &ended);
+            complain(self.job.command, "the metrics", path, written);
+        }
+    }
 }
 
-fn held(args: &Args) -> String {
-    if args.hold {
-        format!("; its copy is kept here, suspended, as {}--migratedaway", args.domain.0)
-    } else {
-        String::new()
+/// Says that a file for others could not be written.
+pub fn complain(command: &str, what: &str, path: &std::path::Path, written: io::Result<()>) {
+    if let Err(error) = written {
+        say(format_args!("{command}: cannot write {what} to {}: {error}", path.display()));
     }
 }
 
-/// A failure of the link, seen as the abort that it may be.
-fn heard(abort: &Abort, otherwise: Error) -> Error {
-    abort.reason().map_or(otherwise, |reason| Error::Aborted(reason.into()))
+struct Handed<'a, G> {
+    guest: &'a mut G,
+    register: Option<&'a Register>,
 }
 
-struct Handed<'a>(&'a mut GuestHandle);
-
-impl Departing for Handed<'_> {
+impl<G: Guest> Departing for Handed<'_, G> {
     fn give_away(&mut self) -> Result<(), engine::BoxError> {
-        Ok(self.0.give_away()?)
+        if self.register.is_some_and(|register| !register.decide()) {
+            return Err("it was cancelled in the last moment".into());
+        }
+        Ok(self.guest.give_away()?)
     }
 
     fn take_back(&mut self) -> Result<(), engine::BoxError> {
-        Ok(self.0.take_back()?)
+        Ok(self.guest.take_back()?)
     }
 }
 

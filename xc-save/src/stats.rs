@@ -1,47 +1,74 @@
-//! `--stats FILE`: what happened, as JSON.
+//! `--stats FILE`: what happened, as JSON, whether it went well or not. The layout is docs/stats.schema.json.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use engine::SaveReport;
 use serde::Serialize;
 
-use crate::Error;
-use crate::cli::Args;
 use crate::exit::Exit;
+use crate::job::Job;
 
 /// The version of the statistics' layout; it grows when a field changes its meaning or goes away.
-const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 1;
 
-/// The statistics of one `xc-save`.
+/// How a command ended, the same for both sides.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// The exit code.
+    pub exit: Exit,
+    /// Why it failed, with all causes.
+    pub error: Option<String>,
+    /// Where the guest is now.
+    pub place: String,
+}
+
+/// The statistics of one save.
 #[derive(Debug, Serialize)]
 struct Stats<'a> {
     layout: u32,
     command: &'static str,
+    version: &'static str,
     domain: String,
     link: String,
     exit: u8,
-    /// What the engine did.
-    save: &'a SaveReport,
+    error: Option<&'a str>,
+    place: &'a str,
+    /// What the engine did; null when it did not get to the end.
+    save: Option<&'a SaveReport>,
     /// When the target said that the guest runs, seconds from the start; null when nobody said so.
     running: Option<f64>,
     /// From the request to suspend until the target said that the guest runs, seconds.
     downtime: Option<f64>,
 }
 
-/// Writes the statistics that were asked for.
-pub(crate) fn write(args: &Args, save: &SaveReport, running: Option<Duration>) -> Result<(), Error> {
-    let Some(path) = &args.stats else { return Ok(()) };
+/// From the request to suspend until the target said that the guest runs.
+pub(crate) fn downtime(save: Option<&SaveReport>, running: Option<Duration>) -> Option<Duration> {
+    Some(running?.saturating_sub(save?.downtime.asked))
+}
+
+/// Writes the statistics.
+pub(crate) fn write(
+    path: &Path,
+    job: &Job,
+    ending: &Ending,
+    save: Option<&SaveReport>,
+    running: Option<Duration>,
+) -> io::Result<()> {
     let stats = Stats {
         layout: LAYOUT,
-        command: "xc-save",
-        domain: args.domain.to_string(),
-        link: args.link.to_string(),
-        exit: Exit::Done as u8,
+        command: job.command,
+        version: env!("CARGO_PKG_VERSION"),
+        domain: job.domain.to_string(),
+        link: job.to.to_string(),
+        exit: ending.exit as u8,
+        error: ending.error.as_deref(),
+        place: &ending.place,
         save,
         running: running.map(|at| at.as_secs_f64()),
-        downtime: running.map(|at| at.saturating_sub(save.downtime.asked).as_secs_f64()),
+        downtime: downtime(save, running).map(|time| time.as_secs_f64()),
     };
     write_json(path, &stats)
 }
@@ -49,10 +76,9 @@ pub(crate) fn write(args: &Args, save: &SaveReport, running: Option<Duration>) -
 /// Writes a value to a file as JSON.
 ///
 /// # Errors
-/// [`Error::Stats`] when the file cannot be written.
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let failed = |cause| Error::Stats(path.into(), cause);
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| failed(error.into()))?;
+/// When the file cannot be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
     text.push(b'\n');
-    fs::write(path, text).map_err(failed)
+    fs::write(path, text)
 }

@@ -18,3 +18,4 @@ mod time;
 mod vcpu;
 
 pub use birth::{adopt, run_here};
+pub(crate) use time::monotonic_ns;

@@ -81,8 +81,9 @@ impl Machine {
                 Status::Running | Status::Paused | Status::Suspended => self.set_balloon(control, pages)?,
             },
             Request::Pause => match status {
-                Status::Running | Status::Paused => self.pause(control),
-                Status::Suspended | Status::GivenAway | Status::Incoming => {
+                // A suspended guest is then paused when it is unsuspended.
+                Status::Running | Status::Paused | Status::Suspended => self.pause(control),
+                Status::GivenAway | Status::Incoming => {
                     return Err(Error::Status(status));
                 }
             },

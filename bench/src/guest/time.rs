@@ -8,7 +8,7 @@ use nix::time::{ClockId, clock_gettime};
 const SECOND: u64 = 1_000_000_000;
 
 /// `CLOCK_MONOTONIC`, ns: the same clock in all processes of a machine since it booted.
-pub(super) fn monotonic_ns() -> u64 {
+pub(crate) fn monotonic_ns() -> u64 {
     // The kernel always has this clock, and it is never negative.
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| {
         let part = |value| u64::try_from(value).unwrap_or(0);

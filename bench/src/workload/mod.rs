@@ -57,6 +57,7 @@ fn explain(error: SpecError) -> String {
         SpecError::MissingKey { key, .. } => format!("{key}= is missing"),
         SpecError::BadValue { key, value, expected, .. } => format!("{key}={value} is not {expected}"),
         SpecError::NotKeyValue { text, .. } => format!("'{text}' is not key=value"),
+        SpecError::Brackets { text, reason } => format!("'{text}': {reason}"),
     }
 }
 

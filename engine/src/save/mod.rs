@@ -1,5 +1,6 @@
 //! The save loop: pre-copy in rounds, then stop-and-copy.
 
+mod failure;
 mod held;
 mod outlet;
 mod passes;
@@ -7,24 +8,23 @@ mod report;
 
 use std::cell::Cell;
 use std::fmt;
-use std::io;
 use std::time::Duration;
 
 use policy::bandwidth::{BandwidthPolicy, Stage};
 use policy::stop::{Decision, StopPolicy};
-use policy::{Facts, Round};
+use policy::{Facts, GrowthSeries, Round};
 use stream::libxc::Record;
 
+use failure::{Failure, blame};
 use held::Held;
-use outlet::{Closed, Job, Outcome, Outlet};
+use outlet::{Job, Outlet};
 use passes::Passes;
 
 pub(crate) use report::seconds;
 pub use report::{SaveReport, Waterfall};
 
 use crate::{
-    Abort, BoxError, Context, DirtyTracker, Error, Event, PfnSet, Phase, RecordSink, SinkError, SourceDomain,
-    Toolstack,
+    BoxError, Context, DirtyTracker, Error, Event, PfnSet, Phase, RecordSink, SourceDomain, Toolstack,
 };
 
 /// The domain that is saved.
@@ -137,66 +137,6 @@ pub fn save<D: SourceDomain>(
     blame(outcome, phase.get(), abort)
 }
 
-/// Why the loop ended early.
-enum Failure {
-    /// For a reason of its own.
-    Own(Error),
-    /// The sink has the reason.
-    Closed,
-    /// As above, and the source could not be put back.
-    NotUndone(Box<Failure>, BoxError),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Own(error)
-    }
-}
-
-impl From<Closed> for Failure {
-    fn from(Closed: Closed) -> Self {
-        Self::Closed
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Own(error) => error.fmt(f),
-            Self::Closed => f.write_str("the link failed"),
-            Self::NotUndone(failure, _) => failure.fmt(f),
-        }
-    }
-}
-
-/// Puts the two sides' errors together: the loop's own is the cause unless it only saw the sink fail.
-fn blame(
-    outcome: Outcome<Result<SaveReport, Failure>>,
-    phase: Phase,
-    abort: &Abort,
-) -> Result<SaveReport, Error> {
-    match outcome.run {
-        Ok(report) => outcome.sink.map(|()| report).map_err(|cause| Error::Send { phase, cause }),
-        Err(failure) => Err(explain(failure, outcome.sink, phase, abort)),
-    }
-}
-
-fn explain(failure: Failure, sink: Result<(), SinkError>, phase: Phase, abort: &Abort) -> Error {
-    match (failure, sink) {
-        (Failure::Own(error), _) => error,
-        (Failure::Closed, Err(SinkError::Link(cause))) if cause.kind() == io::ErrorKind::Interrupted => {
-            Error::Aborted(abort.reason().unwrap_or_default().into())
-        }
-        (Failure::Closed, Err(cause)) => Error::Send { phase, cause },
-        (Failure::Closed, Ok(())) => {
-            Error::World { phase, step: "the writer", cause: "it ended without an error".into() }
-        }
-        (Failure::NotUndone(failure, cause), sink) => {
-            Error::NotUndone { failure: Box::new(explain(*failure, sink, phase, abort)), cause }
-        }
-    }
-}
-
 struct Save<'a, 'c, D: SourceDomain> {
     domain: &'a mut D,
     held: Held<'a>,
@@ -207,6 +147,10 @@ struct Save<'a, 'c, D: SourceDomain> {
     started: Duration,
     passes: Passes,
     rounds: Vec<Round>,
+    /// What waits to be sent, as the peeks and harvests saw it grow.
+    growth: GrowthSeries,
+    /// What the last harvest took: the stop-and-copy has to make one more.
+    harvest_took: Duration,
     stop_reason: String,
     downtime: Waterfall,
 }
@@ -231,6 +175,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             phase,
             passes,
             rounds: Vec::new(),
+            growth: GrowthSeries::new(Duration::ZERO, Duration::ZERO),
+            harvest_took: Duration::ZERO,
             stop_reason: String::new(),
             downtime: Waterfall::default(),
         }
@@ -269,6 +215,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     /// Rounds until the stop policy has enough; returns the pages that still have to go.
     fn pre_copy(&mut self) -> Result<PfnSet, Failure> {
         self.held.start_tracking().map_err(self.failed("switching log-dirty on"))?;
+        self.growth = GrowthSeries::new(self.options.peek_every, self.context.clock.now());
         let mut pending = self.passes.every_page();
         while self.wants_another_round()? {
             let number = u32::try_from(self.rounds.len() + 1).unwrap_or(u32::MAX);
@@ -288,14 +235,19 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         let bytes = self.outlet.barrier()? - bytes;
         let planned = pending.len();
         pending.clear();
+        let last_page = self.context.clock.now();
         self.held.harvest(pending).map_err(self.failed("harvesting the dirty pages"))?;
-        let duration = self.context.clock.now() - started;
+        let harvested = self.context.clock.now();
+        self.harvest_took = harvested - last_page;
+        self.growth.harvest(harvested, pending.len());
+        let duration = harvested - started;
         let (sent, skipped, dirty) = (pass.sent, pass.skipped, pending.len());
         Ok(Round { number, planned, sent, skipped, bytes, duration, dirty })
     }
 
     fn wants_another_round(&mut self) -> Result<bool, Failure> {
-        let facts = facts(&self.passes, &self.rounds, self.elapsed());
+        let measured = facts(&self.passes, &self.rounds, &self.growth);
+        let facts = Facts { elapsed: self.elapsed(), fixed_downtime: self.harvest_took, ..measured };
         match self.options.stop.decide(&facts) {
             Decision::Continue => Ok(true),
             Decision::StopAndCopy(reason) => {
@@ -372,7 +324,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     }
 
     fn set_rate(&mut self, stage: Stage) -> Result<(), Failure> {
-        let facts = facts(&self.passes, &self.rounds, self.elapsed());
+        let measured = facts(&self.passes, &self.rounds, &self.growth);
+        let facts = Facts { elapsed: self.elapsed(), fixed_downtime: self.harvest_took, ..measured };
         let rate = self.options.bandwidth.rate(stage, &facts);
         Ok(self.outlet.put(Job::Rate(rate))?)
     }
@@ -391,6 +344,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     }
 }
 
-fn facts<'f>(passes: &Passes, rounds: &'f [Round], elapsed: Duration) -> Facts<'f> {
-    Facts { pages: passes.limit(), rounds, elapsed }
+fn facts<'f>(passes: &Passes, rounds: &'f [Round], growth: &'f GrowthSeries) -> Facts<'f> {
+    let (growth, slot) = (growth.states(), growth.slot());
+    Facts { pages: passes.limit(), rounds, growth, slot, ..Facts::default() }
 }

@@ -104,6 +104,7 @@ impl<D: SourceDomain> Save<'_, '_, D> {
                 self.passes.redirtied.clear();
                 let peek = self.held.peek(&mut self.passes.redirtied);
                 peek.map_err(self.failed("peeking at the dirty pages"))?;
+                self.growth.look(now, self.passes.redirtied.len());
                 peeked = now;
             }
             next = self.passes.fill_chunk(pfns, next, self.options.batch, &mut pass);

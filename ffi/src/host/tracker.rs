@@ -13,7 +13,7 @@ use super::map::PAGE;
 use super::pagemap::{Pagemap, Scan};
 use super::protocol::{Request, TrackerKind};
 use super::soft_dirty::SoftDirty;
-use super::{HostError, P2m};
+use super::{GuestMemory, HostError, P2m, Tracking};
 
 /// Which trackers may be tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl HostTracker {
     fn try_start(&self, kind: TrackerKind) -> Result<Backend, HostError> {
         self.order(&Request::Track { how: Some(kind) })?;
         let proven = Backend::open(kind, self.pid).and_then(|mut backend| {
-            self.prove(&mut backend)?;
+            prove(&mut backend, self.memory.end..self.memory.end + PAGE, || self.order(&Request::Prove))?;
             Ok(backend)
         });
         if proven.is_err() {
@@ -139,31 +139,51 @@ impl HostTracker {
         proven
     }
 
-    /// Has the guest write one page, and expects to see that write, once, and nothing before it. Some kernels accept
-    /// every request and yet log nothing.
-    fn prove(&self, backend: &mut Backend) -> Result<(), HostError> {
-        let mut seen = || {
-            let mut pages = 0;
-            let proof_page = self.memory.end..self.memory.end + PAGE;
-            backend.take(proof_page, |run| pages += (run.end - run.start) / PAGE)?;
-            Ok(pages)
-        };
-        seen()?;
-        if seen()? != 0 {
-            return Err(HostError::Proof("it shows a write where there was none"));
-        }
-        self.order(&Request::Prove)?;
-        match seen()? {
-            1 => Ok(()),
-            _ => Err(HostError::Proof("the guest wrote a page and the kernel did not report it")),
-        }
-    }
-
     fn harvest_pages(&mut self, into: &mut PfnSet) -> Result<(), HostError> {
         let memory = self.memory.clone();
         let backend = self.backend.as_mut().ok_or(HostError::Proof("tracking is not on"))?;
         backend.take(memory.clone(), |run| insert(into, &memory, run))
     }
+}
+
+/// Has the guest write to its proof page, and expects to see that write, once, and nothing before it. Some kernels
+/// accept every request and yet log nothing.
+fn prove(
+    backend: &mut Backend,
+    proof_page: Range<u64>,
+    write: impl FnOnce() -> Result<(), HostError>,
+) -> Result<(), HostError> {
+    let mut seen = || {
+        let mut pages = 0;
+        backend.take(proof_page.clone(), |run| pages += (run.end - run.start) / PAGE)?;
+        Ok::<_, HostError>(pages)
+    };
+    seen()?;
+    if seen()? != 0 {
+        return Err(HostError::Proof("it shows a write where there was none"));
+    }
+    write()?;
+    match seen()? {
+        1 => Ok(()),
+        _ => Err(HostError::Proof("the guest wrote a page and the kernel did not report it")),
+    }
+}
+
+/// Tries each way to track writes on memory of this process: which of them this kernel has, and what is wrong with
+/// the others.
+#[must_use]
+pub fn probe_trackers() -> Vec<(TrackerKind, Result<(), HostError>)> {
+    let try_one = |kind| {
+        let memory = Arc::new(GuestMemory::create(1)?);
+        let tracking = Tracking::start(kind, &memory)?;
+        let mut backend = Backend::open(tracking.kind(), std::process::id())?;
+        let end = memory.address() + memory.len();
+        prove(&mut backend, end - PAGE..end, || {
+            memory.write_proof();
+            Ok(())
+        })
+    };
+    TrackerChoice::Auto.kinds().into_iter().map(|kind| (kind, try_one(kind))).collect()
 }
 
 /// Adds the pages at these addresses.

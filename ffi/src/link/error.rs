@@ -18,11 +18,29 @@ pub enum Error {
     /// The operating system refused.
     #[error("cannot {action} {link}")]
     Open {
-        /// What was tried: "send to", "receive from" or "finish".
+        /// What was tried: "send to" or "receive from".
         action: &'static str,
         /// With which link.
         link: LinkSpec,
         /// The cause; an [`Aborted`] is inside when the run was aborted.
+        #[source]
+        source: io::Error,
+    },
+    /// What was sent cannot be brought to the disk.
+    #[error("cannot finish {link}")]
+    Finish {
+        /// The link.
+        link: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The command that shall be the other end cannot be started.
+    #[error("cannot run {command:?}")]
+    Command {
+        /// The shell command.
+        command: String,
+        /// The cause.
         #[source]
         source: io::Error,
     },

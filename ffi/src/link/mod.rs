@@ -8,14 +8,17 @@
 //! | `fd:N` | the descriptor | the descriptor | a socket is |
 //! | `tcp://HOST:PORT` | connects | listens, accepts one connection | yes |
 //! | `unix:PATH` | connects | listens, accepts one connection | yes |
+//! | [`open_command`] | standard input of a shell command | [`open_answering`]: standard input | its standard output |
 //!
 //! A TCP link is neither authenticated nor encrypted. The socket file of a `unix:` link has mode 0600.
 
 mod channel;
+mod command;
 mod error;
 mod gather;
 mod inherited;
 mod part_file;
+mod probe;
 mod receive;
 mod send;
 mod socket;
@@ -23,6 +26,7 @@ mod spec;
 mod wait;
 
 pub use error::{Aborted, Error};
-pub use receive::{ReceiveLink, open_receive};
-pub use send::{SendLink, open_send};
+pub use probe::{path_mtu, space_left};
+pub use receive::{ReceiveLink, open_answering, open_receive};
+pub use send::{SendLink, open_command, open_send};
 pub use spec::LinkSpec;

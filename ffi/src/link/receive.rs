@@ -1,7 +1,8 @@
 //! The receiving end.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, IsTerminal, Read};
+use std::iter;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -59,7 +60,26 @@ fn open(spec: &LinkSpec, abort: &Abort, listening: impl FnOnce(&LinkSpec)) -> io
     let duplex = channel.kind() == Kind::Socket && *spec != LinkSpec::Stdio;
     // Without capacity every read is passed on as it is.
     let input = BufReader::with_capacity(if ahead { READ_AHEAD } else { 0 }, channel);
-    Ok(ReceiveLink { input, duplex })
+    Ok(ReceiveLink { input, replies: None, duplex })
+}
+
+/// Receives from standard input and answers on standard output: the end that a sender's [`open_command`] talks to.
+///
+/// [`open_command`]: super::open_command
+///
+/// # Errors
+/// [`Error::Open`] when one of them is closed, or is a terminal.
+pub fn open_answering(abort: &Abort) -> Result<ReceiveLink, Error> {
+    answering(abort).map_err(|source| Error::Open { action: "receive from", link: LinkSpec::Stdio, source })
+}
+
+fn answering(abort: &Abort) -> io::Result<ReceiveLink> {
+    if io::stdin().is_terminal() || io::stdout().is_terminal() {
+        return Err(io::Error::other("it is a terminal; a migrating command speaks here"));
+    }
+    let shared = |fd| Channel::new(inherited::duplicate(fd)?, Description::Shared, abort);
+    let (input, replies) = (shared(libc::STDIN_FILENO)?, shared(libc::STDOUT_FILENO)?);
+    Ok(ReceiveLink { input: BufReader::with_capacity(0, input), replies: Some(replies), duplex: true })
 }
 
 fn open_file(path: &Path) -> io::Result<OwnedFd> {
@@ -77,6 +97,8 @@ fn open_file(path: &Path) -> io::Result<OwnedFd> {
 #[derive(Debug)]
 pub struct ReceiveLink {
     input: BufReader<Channel>,
+    /// Where answers go to, if not to where the stream comes from.
+    replies: Option<Channel>,
     duplex: bool,
 }
 
@@ -89,7 +111,9 @@ impl ReceiveLink {
 
     /// From here on an abort is not heard: see [`SendLink::ignore_abort`](super::SendLink::ignore_abort).
     pub fn ignore_abort(&mut self) {
-        self.input.get_mut().wait.abort = Abort::new();
+        for channel in iter::once(self.input.get_mut()).chain(&mut self.replies) {
+            channel.wait.abort = Abort::new();
+        }
     }
 
     /// Sends `message` to the other end.
@@ -101,7 +125,8 @@ impl ReceiveLink {
         if !self.duplex {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        self.input.get_mut().send(&mut Outgoing::new(message, &[]))
+        let channel = self.replies.as_mut().unwrap_or(self.input.get_mut());
+        channel.send(&mut Outgoing::new(message, &[]))
     }
 
     /// Fills `message` with the other end's next bytes.

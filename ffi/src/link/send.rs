@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Read};
+use std::iter;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
@@ -13,7 +14,7 @@ use super::channel::{Channel, Description, Kind};
 use super::gather::Outgoing;
 use super::part_file::PartFile;
 use super::wait::Wait;
-use super::{Aborted, Error, LinkSpec, inherited, socket};
+use super::{Aborted, Error, LinkSpec, command, inherited, socket};
 
 /// Opens `spec` for sending. Raising `abort` ends every wait of the link within 100 ms, the opening too.
 ///
@@ -39,7 +40,24 @@ fn open(spec: &LinkSpec, abort: &Abort) -> io::Result<SendLink> {
     };
     let channel = Channel::new(fd, description, abort)?;
     let duplex = channel.kind() == Kind::Socket && *spec != LinkSpec::Stdio;
-    Ok(SendLink { channel, part, duplex, spec: spec.clone() })
+    Ok(SendLink { channel, answers: None, command: None, part, duplex, name: spec.to_string() })
+}
+
+/// Runs a shell command as the other end: it reads the stream from its standard input and answers on its standard
+/// output. Dropping the link ends the command; it hears no signals from the terminal.
+///
+/// # Errors
+/// [`Error::Command`] when there is no shell. A command that fails shows in the first answer.
+pub fn open_command(command: &str, abort: &Abort) -> Result<SendLink, Error> {
+    run(command, abort).map_err(|source| Error::Command { command: command.to_owned(), source })
+}
+
+fn run(shell_command: &str, abort: &Abort) -> io::Result<SendLink> {
+    let (command, input, output) = command::start(shell_command)?;
+    let channel = Channel::new(input, Description::Own, abort)?;
+    let answers = Some(Channel::new(output, Description::Own, abort)?);
+    let name = shell_command.to_owned();
+    Ok(SendLink { channel, answers, command: Some(command), part: None, duplex: true, name })
 }
 
 /// Whether a regular file may take this name.
@@ -71,9 +89,13 @@ fn standard_output() -> io::Result<OwnedFd> {
 #[derive(Debug)]
 pub struct SendLink {
     channel: Channel,
+    /// Where answers come from, if not from where the stream goes to.
+    answers: Option<Channel>,
+    /// Behind the channels: these are closed first, which is how a command hears that it shall end.
+    command: Option<command::Running>,
     part: Option<PartFile>,
     duplex: bool,
-    spec: LinkSpec,
+    name: String,
 }
 
 impl SendLink {
@@ -98,7 +120,9 @@ impl SendLink {
     /// From here on an abort is not heard: for the part of a hand-over that must not be left undecided, where
     /// only deadlines and a closed link end a wait.
     pub fn ignore_abort(&mut self) {
-        self.channel.wait.abort = Abort::new();
+        for channel in iter::once(&mut self.channel).chain(&mut self.answers) {
+            channel.wait.abort = Abort::new();
+        }
     }
 
     /// Fills `message` with the other end's next bytes.
@@ -111,10 +135,14 @@ impl SendLink {
         if !self.duplex {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        self.channel.wait.deadline = Some(deadline);
-        let result = self.channel.read_exact(message);
-        self.channel.wait.deadline = None;
-        result
+        let channel = self.answers.as_mut().unwrap_or(&mut self.channel);
+        channel.wait.deadline = Some(deadline);
+        let result = channel.read_exact(message);
+        channel.wait.deadline = None;
+        result.map_err(|error| match &mut self.command {
+            Some(command) => command.explain(error),
+            None => error,
+        })
     }
 
     /// Every byte is sent: gives a new file its name, and returns when a file is on the disk.
@@ -126,7 +154,7 @@ impl SendLink {
             Some(part) => part.commit(),
             None => self.channel.sync(),
         };
-        done.map_err(|source| Error::Open { action: "finish", link: self.spec, source })
+        done.map_err(|source| Error::Finish { link: self.name, source })
     }
 }
 

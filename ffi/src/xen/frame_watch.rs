@@ -3,14 +3,17 @@
 //! Xen does not tell which frame is behind a page of such a guest, and up to 4.18 it does not mark a page dirty that was
 //! ballooned out and in again. What shows is the number of frames that the guest has: it grows when a page gets a new
 //! one. A frame that we map is not freed, so as long as the whole guest is mapped the number cannot fall, and no growth
-//! goes unseen. With pages mapped a batch at a time it can fall between two looks, and then only the looks
-//! themselves, one a batch, catch a growth.
+//! goes unseen; nor one from the time when it was only partly mapped, for at the end a frame that was given back and is
+//! still mapped is one more than the guest has pages. With pages mapped a batch at a time the number can fall between
+//! two looks, and then only the looks themselves, one a batch, catch a growth.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::PfnSet;
 use stream::Pfn;
+
+use super::layout::Layout;
 
 /// How many frames the guest has, and whether it runs, as seen by its source and by its tracker.
 #[derive(Debug)]
@@ -18,7 +21,10 @@ pub(super) struct FrameWatch {
     last: AtomicU64,
     grown: AtomicBool,
     mapping_is_old: AtomicBool,
+    /// The fewest [`Layout::unaccounted`] frames when the whole guest was mapped.
+    unaccounted: AtomicU64,
     suspended: AtomicBool,
+    still: Mutex<Option<Arc<Layout>>>,
     /// Pages that were read.
     read: Mutex<PfnSet>,
 }
@@ -30,22 +36,19 @@ impl FrameWatch {
             last: AtomicU64::new(0),
             grown: AtomicBool::new(false),
             mapping_is_old: AtomicBool::new(false),
+            unaccounted: AtomicU64::new(u64::MAX),
             suspended: AtomicBool::new(false),
+            still: Mutex::new(None),
             read: Mutex::new(PfnSet::empty(pages)),
         }
     }
 
     /// These pages were read; should the guest get new frames, each of them may be one.
     pub(super) fn add_read(&self, pfns: impl Iterator<Item = Pfn>) {
-        let mut read = self.read();
+        let mut read = lock(&self.read);
         pfns.for_each(|pfn| {
             read.insert(pfn);
         });
-    }
-
-    fn read(&self) -> MutexGuard<'_, PfnSet> {
-        // No panic leaves a set of bits half changed.
-        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From here on a growth counts.
@@ -66,13 +69,32 @@ impl FrameWatch {
     pub(super) fn add_suspects(&self, into: &mut PfnSet) {
         if self.grown.swap(false, Ordering::Relaxed) {
             self.mapping_is_old.store(true, Ordering::Relaxed);
-            into.union(&self.read());
+            into.union(&lock(&self.read));
         }
+    }
+
+    /// The whole guest is mapped; so many frames were none of its pages.
+    pub(super) fn mapped(&self, unaccounted: u64) {
+        self.unaccounted.fetch_min(unaccounted, Ordering::Relaxed);
     }
 
     /// The guest does not run any more.
     pub(super) fn suspended(&self) {
         self.suspended.store(true, Ordering::Relaxed);
+    }
+
+    /// What its pages are now, for good. Frames that are none of them, more than when it was mapped, are those that
+    /// it exchanged for others.
+    pub(super) fn found_still(&self, layout: Layout) {
+        if layout.unaccounted() > self.unaccounted.load(Ordering::Relaxed) {
+            self.grown.store(true, Ordering::Relaxed);
+        }
+        *lock(&self.still) = Some(Arc::new(layout));
+    }
+
+    /// What was found.
+    pub(super) fn still(&self) -> Option<Arc<Layout>> {
+        lock(&self.still).clone()
     }
 
     /// Whether it was said that the guest does not run any more.
@@ -84,6 +106,11 @@ impl FrameWatch {
     pub(super) fn take_old_mapping(&self) -> bool {
         self.mapping_is_old.swap(false, Ordering::Relaxed)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No panic leaves what is in here half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

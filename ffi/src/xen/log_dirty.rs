@@ -73,11 +73,16 @@ impl XenTracker {
 
     /// A guest that got new frames may have changed any page without marking it dirty; not so a PV guest, for it
     /// changes its frames by calls that mark them.
-    fn add_grown(&self, into: &mut PfnSet) -> Result<(), Error> {
-        if self.hvm {
-            self.watch.look(self.domain.info()?.tot_pages);
-            self.watch.add_suspects(into);
+    fn add_grown(&self, into: &mut PfnSet, when: Harvest) -> Result<(), Error> {
+        if !self.hvm {
+            return Ok(());
         }
+        let tot_pages = self.domain.info()?.tot_pages;
+        self.watch.look(tot_pages);
+        if when == Harvest::Final {
+            self.watch.found_still(self.domain.layout(self.pages, tot_pages)?);
+        }
+        self.watch.add_suspects(into);
         Ok(())
     }
 
@@ -115,7 +120,7 @@ impl DirtyTracker for XenTracker {
         }
         self.collect(sys::XEN_DOMCTL_SHADOW_OP_CLEAN, mode, into)?;
         // Behind the bits: whoever changes from here on does it to a page that is watched.
-        Ok(self.add_grown(into)?)
+        Ok(self.add_grown(into, when)?)
     }
 
     fn peek(&mut self, into: &mut PfnSet) -> Result<(), BoxError> {

@@ -12,6 +12,7 @@ mod frame_watch;
 mod grants;
 mod handle;
 mod hvm;
+mod layout;
 mod log_dirty;
 mod page_types;
 mod policy;

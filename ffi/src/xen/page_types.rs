@@ -6,7 +6,7 @@ use super::domain::Domain;
 use super::{Error, sys};
 
 /// The most that one hypercall takes (Xen's `getpageframeinfo3`).
-const MOST_AT_ONCE: usize = 1024;
+pub(super) const MOST_AT_ONCE: usize = 1024;
 
 impl Domain {
     /// The type of each of these frames.

@@ -15,6 +15,7 @@ use super::batch::XenBatch;
 use super::domain::Domain;
 use super::foreign::{Foreign, Mapping};
 use super::frame_watch::FrameWatch;
+use super::layout::Layout;
 use super::log_dirty::XenTracker;
 use super::pv::PvSource;
 use super::whole_map::{CHUNK_PAGES, Chunk, WholeMap};
@@ -58,8 +59,8 @@ pub struct XenSource {
     rings: Vec<Pfn>,
     mode: MapMode,
     whole: Option<WholeMap>,
-    /// The answer of [`Self::is_as_mapped`], for the guest is suspended once.
-    as_mapped: Option<bool>,
+    /// What the pages of the suspended guest are.
+    still: Option<Arc<Layout>>,
     watch: Arc<FrameWatch>,
 }
 
@@ -94,7 +95,7 @@ impl XenSource {
         let pfn_limit = pv.as_ref().map_or_else(|| domain.frame_limit(), |pv| Ok(pv.pfn_limit()))?;
         let rings = if pv.is_none() { domain.hvm_rings()? } else { Vec::new() };
         let watch = Arc::new(FrameWatch::new(pfn_limit));
-        Ok(Self { rings, domain, foreign, version, pfn_limit, pv, mode, whole: None, as_mapped: None, watch })
+        Ok(Self { rings, domain, foreign, version, pfn_limit, pv, mode, whole: None, still: None, watch })
     }
 
     /// The domain's log-dirty.
@@ -122,16 +123,38 @@ impl XenSource {
         Ok(entries.collect())
     }
 
-    /// As [`Self::look_up`], without asking when the whole guest is mapped and its pages cannot change their types
-    /// but by being ballooned, which is found after the suspend.
+    /// As [`Self::look_up`], without asking what is known: the pages of a suspended guest, and those of an HVM or
+    /// PVH guest that is mapped whole, which change only by being ballooned, and that is found after the suspend.
     fn recall(&self, pfns: &[Pfn]) -> Result<Vec<(PageEntry, u64)>, Error> {
-        match (&self.whole, &self.pv) {
-            (Some(whole), None) => {
-                let entry = |&pfn: &Pfn| (PageEntry { pfn, kind: whole.kind(pfn) }, pfn.0);
-                Ok(pfns.iter().map(entry).collect())
-            }
-            _ => self.look_up(pfns),
+        let as_mapped = || self.whole.as_ref().and_then(WholeMap::layout);
+        let Some(layout) = self.still.as_deref().or_else(as_mapped) else { return self.look_up(pfns) };
+        let entry = |&pfn: &Pfn| match self.frame(pfn) {
+            Some(frame) => (PageEntry { pfn, kind: layout.kind(pfn) }, frame),
+            None => (PageEntry { pfn, kind: PageType::XTab }, 0),
+        };
+        Ok(pfns.iter().map(entry).collect())
+    }
+
+    /// Finds out what the pages are, once the guest is suspended.
+    fn look_when_still(&mut self) -> Result<(), Error> {
+        if self.still.is_some() || !self.watch.is_suspended() {
+            return Ok(());
         }
+        self.still = Some(match (self.watch.still(), &self.pv) {
+            (Some(layout), _) => layout,
+            (None, None) => Arc::new(self.domain.layout(self.pfn_limit, self.domain.info()?.tot_pages)?),
+            (None, Some(_)) => Arc::new(self.pv_layout()?),
+        });
+        Ok(())
+    }
+
+    fn pv_layout(&self) -> Result<Layout, Error> {
+        let mut kinds = Vec::with_capacity(Pfn(self.pfn_limit).index());
+        for pfns in chunks(self.pfn_limit) {
+            let pages = self.look_up(&pfns.map(Pfn).collect::<Vec<_>>())?;
+            kinds.extend(pages.iter().map(|(entry, _)| entry.kind));
+        }
+        Ok(Layout::new(kinds))
     }
 
     /// Maps these frames; `None` when there are none.
@@ -143,38 +166,31 @@ impl XenSource {
         Ok(Some(Mapped { mapping: Arc::new(mapping), errors }))
     }
 
-    fn map_whole(&self) -> Result<WholeMap, Error> {
-        let tot_pages = self.domain.info()?.tot_pages;
-        let first_pages = (0..self.pfn_limit).step_by(Pfn(CHUNK_PAGES).index());
-        let chunks = first_pages.map(|first| self.map_chunk(first..self.pfn_limit.min(first + CHUNK_PAGES)));
-        Ok(WholeMap::new(chunks.collect::<Result<_, _>>()?, tot_pages))
+    fn map_whole(&self, tot_pages: u64) -> Result<WholeMap, Error> {
+        let layout = match self.pv {
+            Some(_) => None,
+            None => Some(Arc::new(self.domain.layout(self.pfn_limit, tot_pages)?)),
+        };
+        if let Some(layout) = &layout {
+            // With a guest that balloons right now the count means nothing.
+            let settled = self.domain.info()?.tot_pages == tot_pages;
+            self.watch.mapped(if settled { layout.unaccounted() } else { 0 });
+        }
+        let chunks = chunks(self.pfn_limit).map(|pfns| self.map_chunk(pfns, layout.as_deref()));
+        Ok(WholeMap::new(chunks.collect::<Result<_, _>>()?, layout))
     }
 
-    fn map_chunk(&self, pfns: Range<u64>) -> Result<Chunk, Error> {
-        let pages = self.look_up(&pfns.map(Pfn).collect::<Vec<_>>())?;
+    fn map_chunk(&self, pfns: Range<u64>, layout: Option<&Layout>) -> Result<Option<Chunk>, Error> {
+        let pages = match layout {
+            Some(layout) => {
+                pfns.map(|pfn| (PageEntry { pfn: Pfn(pfn), kind: layout.kind(Pfn(pfn)) }, pfn)).collect()
+            }
+            None => self.look_up(&pfns.map(Pfn).collect::<Vec<_>>())?,
+        };
         let with_data = pages.iter().filter(|(entry, _)| entry.kind.has_data());
         let frames: Vec<u64> = with_data.map(|&(_, frame)| frame).collect();
-        Ok(match self.map(&frames)? {
-            Some(Mapped { mapping, errors }) => Chunk::new(&pages, Some(mapping), &errors),
-            None => Chunk::new(&pages, None, &[]),
-        })
-    }
-
-    /// Whether the pages of a suspended HVM or PVH guest are what they were when it was mapped whole: it has as many
-    /// frames as then, and they are where they were, so there is none for another page. This takes a question for
-    /// each page with memory; the guest's address space may be many times that.
-    fn is_as_mapped(&mut self) -> Result<bool, Error> {
-        if let Some(known) = self.as_mapped {
-            return Ok(known);
-        }
-        let (Some(whole), None, true) = (&self.whole, &self.pv, self.watch.is_suspended()) else {
-            return Ok(false);
-        };
-        let frames: Vec<u64> = whole.populated().map(|pfn| pfn.0).collect();
-        let unchanged = self.domain.info()?.tot_pages == whole.tot_pages()
-            && self.domain.frame_types(&frames)?.into_iter().all(PageType::is_populated);
-        self.as_mapped = Some(unchanged);
-        Ok(unchanged)
+        let mapped = self.map(&frames)?;
+        Ok(mapped.map(|Mapped { mapping, errors }| Chunk::new(&pages, mapping, &errors)))
     }
 
     /// Brings the mapping of the whole guest up to date: there is one while the guest runs.
@@ -182,7 +198,7 @@ impl XenSource {
         let old = self.watch.take_old_mapping();
         if self.watch.is_suspended() {
             self.release();
-            return Ok(());
+            return self.look_when_still();
         }
         if self.whole.is_some() && !old {
             return Ok(());
@@ -191,16 +207,17 @@ impl XenSource {
         self.watch.look(info.tot_pages);
         if info.shutdown.is_some() {
             self.watch.suspended();
-        } else if self.mode == MapMode::Full {
+            return self.look_when_still();
+        }
+        if self.mode == MapMode::Full {
             self.whole = None;
-            self.whole = Some(self.map_whole()?);
+            self.whole = Some(self.map_whole(info.tot_pages)?);
         }
         Ok(())
     }
 
     /// Gives the mapping of the whole guest up, aside: every page takes its time, and the guest stands still.
     fn release(&mut self) {
-        self.as_mapped = None;
         if let Some(whole) = self.whole.take() {
             thread::spawn(move || drop(whole));
         }
@@ -282,6 +299,12 @@ impl XenSource {
     }
 }
 
+/// The pages below a limit, in chunks of [`CHUNK_PAGES`].
+fn chunks(pfn_limit: u64) -> impl Iterator<Item = Range<u64>> {
+    let firsts = (0..pfn_limit).step_by(Pfn(CHUNK_PAGES).index());
+    firsts.map(move |first| first..pfn_limit.min(first + CHUNK_PAGES))
+}
+
 impl SourceDomain for XenSource {
     type Batch = XenBatch;
 
@@ -295,7 +318,8 @@ impl SourceDomain for XenSource {
     }
 
     fn page_types(&mut self, pfns: &[Pfn], types: &mut Vec<PageType>) -> Result<(), BoxError> {
-        let pages = if self.is_as_mapped()? { self.recall(pfns)? } else { self.look_up(pfns)? };
+        self.look_when_still()?;
+        let pages = self.recall(pfns)?;
         types.clear();
         types.extend(pages.iter().map(|(entry, _)| entry.kind));
         Ok(())

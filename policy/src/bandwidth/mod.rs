@@ -1,12 +1,18 @@
 //! Bandwidth policies: how fast to send.
 
+mod bda;
 mod fixed;
+mod incremental;
+mod metered;
 mod unlimited;
 
+pub use bda::Bda;
 pub use fixed::Fixed;
+pub use incremental::Incremental;
+pub use metered::{Meter, Metered};
 pub use unlimited::Unlimited;
 
-use crate::spec::bits_per_second;
+use crate::units::bits_per_second;
 use crate::{Facts, Spec, SpecError};
 
 /// A sending rate.
@@ -37,7 +43,11 @@ pub trait BandwidthPolicy: Send {
 }
 
 /// The names that [`by_name`] knows, with their parameters.
-pub const NAMES: [&str; 2] = ["fixed:rate=R", "unlimited"];
+pub const NAMES: [&str; 4] =
+    ["bda[:link=RATE]", "fixed:rate=R", "incremental[:start=100M,step=50M,cap=500M]", "unlimited"];
+
+/// What a parameter that is a rate must be.
+const RATE: &str = "a rate in bit/s such as 100M or 10G, at least 8";
 
 /// Makes the policy that `text` (`NAME[:key=value,...]`) names.
 ///
@@ -46,12 +56,12 @@ pub const NAMES: [&str; 2] = ["fixed:rate=R", "unlimited"];
 pub fn by_name(text: &str) -> Result<Box<dyn BandwidthPolicy>, SpecError> {
     let mut spec: Spec = text.parse()?;
     match spec.name.as_str() {
+        "bda" => Ok(Box::new(Bda::from_spec(spec)?)),
         "fixed" => {
-            let bits_per_second = spec
-                .take("rate", "a rate in bit/s such as 100M or 10G, at least 8", bits_per_second)?
-                .ok_or_else(|| SpecError::MissingKey { name: spec.name.clone(), key: "rate" })?;
+            let bits_per_second = spec.need("rate", RATE, bits_per_second)?;
             spec.finish("rate").map(|()| Box::new(Fixed { bits_per_second }) as _)
         }
+        "incremental" => Ok(Box::new(Incremental::from_spec(spec)?)),
         "unlimited" => spec.finish("none").map(|()| Box::new(Unlimited) as _),
         _ => Err(SpecError::UnknownName { what: "bandwidth", name: spec.name, known: NAMES.join(", ") }),
     }
@@ -59,13 +69,11 @@ pub fn by_name(text: &str) -> Result<Box<dyn BandwidthPolicy>, SpecError> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn fixed_holds_for_every_stage_and_unlimited_for_none() {
-        let facts = Facts { pages: 1, rounds: &[], elapsed: Duration::ZERO };
+        let facts = Facts { pages: 1, ..Facts::default() };
         for stage in [Stage::Round, Stage::StopAndCopy] {
             let rate = |name| by_name(name).unwrap().rate(stage, &facts);
             assert_eq!(rate("fixed:rate=1G"), Rate::BitsPerSecond(1e9));

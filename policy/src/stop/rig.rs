@@ -6,9 +6,9 @@ use super::{Decision, StopPolicy};
 use crate::{Facts, Round};
 
 /// Pages of the rig's guest.
-const PAGES: u64 = 1000;
+pub(crate) const PAGES: u64 = 1000;
 
-/// A round that sent all it planned and left `dirty` pages.
+/// A round that sent all it planned, at a page a millisecond, and left `dirty` pages.
 pub(crate) fn round(number: u32, planned: u64, dirty: u64) -> Round {
     Round {
         number,
@@ -21,16 +21,21 @@ pub(crate) fn round(number: u32, planned: u64, dirty: u64) -> Round {
     }
 }
 
-/// How many rounds the policy runs on a guest of 1000 pages that leaves `dirty[i]` pages after round `i + 1`.
+/// The rounds of a guest of [`PAGES`] pages that leaves `dirty[i]` pages after round `i + 1`.
+pub(crate) fn rounds(dirty: &[u64]) -> Vec<Round> {
+    let planned = std::iter::once(PAGES).chain(dirty.iter().copied());
+    (1..).zip(planned).zip(dirty).map(|((number, planned), &dirty)| round(number, planned, dirty)).collect()
+}
+
+/// How many rounds the policy runs on such a guest.
 pub(crate) fn rounds_until_stop(policy: &mut dyn StopPolicy, dirty: &[u64]) -> usize {
-    let mut rounds: Vec<Round> = Vec::new();
-    loop {
+    let rounds = rounds(dirty);
+    for done in 0..=rounds.len() {
+        let rounds = &rounds[..done];
         let elapsed = rounds.iter().map(|r| r.duration).sum();
-        let facts = Facts { pages: PAGES, rounds: &rounds, elapsed };
-        if policy.decide(&facts) != Decision::Continue {
-            return rounds.len();
+        if policy.decide(&Facts { pages: PAGES, rounds, elapsed, ..Facts::default() }) != Decision::Continue {
+            return done;
         }
-        let (planned, number) = (facts.dirty(), u32::try_from(rounds.len() + 1).unwrap());
-        rounds.push(round(number, planned, dirty[rounds.len()]));
     }
+    panic!("{} still goes on after {} rounds", policy.name(), rounds.len());
 }

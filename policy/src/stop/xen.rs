@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_tiny_guest_is_not_copied_live() {
-        let facts = Facts { pages: 49, rounds: &[], elapsed: std::time::Duration::ZERO };
+        let facts = Facts { pages: 49, ..Facts::default() };
         assert!(matches!(Xen.decide(&facts), Decision::StopAndCopy(_)));
     }
 }

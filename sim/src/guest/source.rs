@@ -1,8 +1,8 @@
 //! The guest's memory and state, to be saved.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use engine::{BoxError, GuestPage, PageBatch, SourceDomain};
+use engine::{BATCH_PAGES, BoxError, GuestPage, PageBatch, SourceDomain};
 use stream::libxc::{DomainHeader, DomainKind, Record, TscInfo};
 use stream::{PageEntry, PageType, Pfn};
 
@@ -28,8 +28,14 @@ impl SimSource {
 pub struct SimBatch {
     entries: Vec<PageEntry>,
     runs: Vec<Vec<GuestPage>>,
+    /// How many pages of zeros there are in place of `runs`.
+    blank: usize,
     _held: Arc<()>,
 }
+
+/// What pages without content are sent from.
+static BLANK: LazyLock<Vec<GuestPage>> =
+    LazyLock::new(|| (0..BATCH_PAGES).map(|_| GuestPage::from_bytes(&Content::ZERO.bytes())).collect());
 
 impl PageBatch for SimBatch {
     fn entries(&self) -> &[PageEntry] {
@@ -37,7 +43,8 @@ impl PageBatch for SimBatch {
     }
 
     fn runs(&self) -> impl Iterator<Item = &[GuestPage]> {
-        self.runs.iter().map(Vec::as_slice)
+        let blank = (0..self.blank).step_by(BATCH_PAGES).map(|at| &BLANK[..BATCH_PAGES.min(self.blank - at)]);
+        self.runs.iter().map(Vec::as_slice).chain(blank)
     }
 }
 
@@ -70,9 +77,11 @@ impl SourceDomain for SimSource {
         }
         let pages =
             pfns.iter().map(|&pfn| Ok((pfn, state.page(pfn)?))).collect::<Result<Vec<_>, SimError>>()?;
+        let populated = pages.iter().filter(|(_, page)| page.is_some()).count();
         Ok(SimBatch {
             entries: pages.iter().map(|&(pfn, page)| PageEntry { pfn, kind: kind(page) }).collect(),
-            runs: runs(&pages),
+            runs: if state.blank { Vec::new() } else { runs(&pages) },
+            blank: if state.blank { populated } else { 0 },
             _held: Arc::clone(&state.held),
         })
     }

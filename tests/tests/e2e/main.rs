@@ -5,5 +5,10 @@
 mod bad_input;
 mod faults;
 mod files;
+mod manual;
 mod migrate;
+mod migrate_trouble;
+mod receiver;
+mod settings;
 mod usage;
+mod xc_migrate;

@@ -2,7 +2,8 @@
 
 use tests::World;
 
-const COMMANDS: [&str; 4] = ["xc-save", "xc-restore", "xc-image", "xc-guest"];
+const COMMANDS: [&str; 6] =
+    ["xc-save", "xc-migrate", "xc-restore", "xc-migrate-receive", "xc-image", "xc-guest"];
 
 #[test]
 fn every_command_teaches() {

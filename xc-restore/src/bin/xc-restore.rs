@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use xc_restore::cli::{Args, main as restore};
 
 fn main() -> ExitCode {
-    xc_restore::run(&xc_restore::cli::Args::parse()).into()
+    restore(&Args::parse()).into()
 }

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use xc_save::cli::{Args, main as save};
 
 fn main() -> ExitCode {
-    xc_save::run(&xc_save::cli::Args::parse()).into()
+    save(&Args::parse()).into()
 }

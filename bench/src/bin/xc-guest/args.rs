@@ -1,8 +1,8 @@
 //! The command line of `xc-guest`.
 
-use bench::{Error, workload};
+use bench::size::parse_pages;
+use bench::workload;
 use clap::{Parser, Subcommand};
-use engine::PAGE_SIZE;
 use ffi::host::GuestConfig;
 
 const AFTER_HELP: &str = "\
@@ -131,22 +131,6 @@ impl Format {
     }
 }
 
-/// Reads a size in bytes, or in binary units, as pages.
-fn parse_pages(text: &str) -> Result<u64, Error> {
-    let bad = || Error::Size(text.to_owned());
-    let unit = match text.chars().last() {
-        Some('k' | 'K') => 1 << 10,
-        Some('m' | 'M') => 1 << 20,
-        Some('g' | 'G') => 1 << 30,
-        Some('t' | 'T') => 1u64 << 40,
-        _ => 1,
-    };
-    let digits = if unit == 1 { text } else { &text[..text.len() - 1] };
-    let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(bad)?;
-    let page = PAGE_SIZE as u64;
-    if bytes == 0 || bytes % page != 0 { Err(bad()) } else { Ok(bytes / page) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,15 +139,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_are_whole_pages() {
-        assert_eq!(parse_pages("4096").unwrap(), 1);
-        assert_eq!(parse_pages("512M").unwrap(), 131_072);
-        assert_eq!(parse_pages("2g").unwrap(), 524_288);
-        for bad in ["", "0", "M", "4097", "1K", "-1M", "9999999999T", "1.5G", "5é"] {
-            assert!(parse_pages(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -1,9 +1,19 @@
 //! What a guest does to its memory, and when.
 
+mod hist;
+mod kernel_compile;
+mod poisson;
+mod time;
+
 use std::ops::Range;
 use std::time::Duration;
 
 use stream::Pfn;
+
+pub use hist::Hist;
+pub use kernel_compile::kernel_compile;
+pub use poisson::Poisson;
+pub use time::{Intermittent, Merged};
 
 use crate::Content;
 

@@ -1,0 +1,160 @@
+//! The tables of a run.
+
+use super::figures::{Point, Sweep};
+use super::{cells, distinct, figure_of};
+use crate::plan::{Cell, Model};
+use crate::predict::Prediction;
+use crate::run::{Measured, Run};
+use crate::statistics::{Interval, median_interval};
+
+/// Milliseconds in a second.
+const MS: f64 = 1e3;
+/// Bits in a gigabit.
+const GIGABIT: f64 = 1e9;
+/// Parts of a whole as percent.
+const PERCENT: f64 = 100.0;
+
+/// A table, ready to be shown.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub(super) title: String,
+    pub(super) note: String,
+    pub(super) head: Vec<&'static str>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+/// The mean errors of the models: Akoush and others, Table II.
+pub(super) fn errors(sweeps: &[Sweep]) -> Table {
+    let row = |sweep: &Sweep, model: Model| {
+        let error = |measured: fn(&Point) -> f64, predicted: fn(&Prediction) -> f64| {
+            let of = |point: &Point| {
+                let said = point.predictions.iter().find(|(other, _)| *other == model);
+                said.map(|(_, prediction)| (predicted(prediction) / measured(point) - 1.0).abs() * PERCENT)
+            };
+            let errors: Vec<f64> = sweep.points.iter().filter_map(of).collect();
+            (!errors.is_empty()).then(|| errors.iter().sum::<f64>() / errors.len() as f64)
+        };
+        let total = error(|p| p.total, |p| p.total)?;
+        let downtime = error(|p| p.downtime, |p| p.downtime)?;
+        let Cell { memory, link, stop, .. } = &sweep.cell;
+        let words = [memory.as_str(), link, stop, model.name()].map(str::to_owned);
+        Some(words.into_iter().chain([format!("{total:.1} %"), format!("{downtime:.1} %")]).collect())
+    };
+    let both = |sweep| [Model::Avg, Model::Hist].map(|model| row(sweep, model));
+    Table {
+        title: "Prediction mean error".into(),
+        note: "As Table II of Akoush and others (2010), who had 1.6 to 3.8 % for the total time and 3.3 to 9.3 % for the \
+               downtime: the mean over the dirty rates of |predicted / measured - 1|."
+            .into(),
+        head: vec!["memory", "link", "stop", "model", "total time", "downtime"],
+        rows: sweeps.iter().flat_map(both).flatten().collect(),
+    }
+}
+
+/// Our goodput over that of others, in pairs of the same turn.
+pub(super) fn ratios(run: &Run) -> Table {
+    let cells = cells(run);
+    let ours = cells.iter().filter(|cell| cell.world == "host" && cell.workload == "idle");
+    let alike = |a: &Cell, b: &Cell| a.memory == b.memory && a.link == b.link && b.world != "host";
+    let row = |our: &Cell, other: &Cell| {
+        let ratio = paired(run, our, other)?;
+        Some(vec![
+            our.memory.clone(),
+            our.link.clone(),
+            our.stop.clone(),
+            other.world.clone(),
+            with_interval(ratio, 1.0, 2),
+        ])
+    };
+    let pairs =
+        ours.flat_map(|our| cells.iter().filter(|other| alike(our, other)).map(move |other| (our, other)));
+    Table {
+        title: "Ours against others".into(),
+        note: "Our goodput divided by theirs: the median over pairs of the same turn, and its 95 % interval. Above 1 ours \
+               is faster."
+            .into(),
+        head: vec!["memory", "link", "stop", "against", "ratio"],
+        rows: pairs.filter_map(|(our, other)| row(our, other)).collect(),
+    }
+}
+
+fn paired(run: &Run, our: &Cell, other: &Cell) -> Option<Interval> {
+    let theirs =
+        |turn| run.measured(|cell| cell == other).find(|(row, _)| row.turn == turn).map(|(_, m)| m.goodput());
+    let ours = run.measured(|cell| cell == our);
+    let ratios = ours.filter_map(|(row, m)| Some(m.goodput() / theirs(row.turn)?));
+    median_interval(&ratios.filter(|ratio| ratio.is_finite() && *ratio > 0.0).collect::<Vec<_>>())
+}
+
+/// What whole maps and jumbo frames are worth: Akoush and others, section IV-D.
+pub(super) fn throughput(run: &Run) -> Table {
+    let fast = |cell: &Cell| cell.world == "host" && cell.workload == "idle" && cell.link.starts_with("10G");
+    let cells: Vec<&Cell> = cells(run).into_iter().filter(|cell| fast(cell)).collect();
+    let row = |cell: &Cell| {
+        let speed = figure_of(run, cell, |m| Some(m.link_speed()))?;
+        Some(vec![cell.memory.clone(), cell.link.clone(), cell.map.clone(), with_interval(speed, GIGABIT, 2)])
+    };
+    let mut rows: Vec<_> = cells.iter().filter_map(|cell| row(cell)).collect();
+    if distinct(cells.iter().map(|cell| (&cell.link, &cell.map))).len() < 2 {
+        rows.clear();
+    } else {
+        let paper =
+            |link: &str, map: &str, speed: &str| ["1,024 MB", link, map, speed].map(str::to_owned).to_vec();
+        rows.push(paper("10 Gbit/s, 1500 (the paper)", "batch", "3.2"));
+        rows.push(paper("10 Gbit/s, 9000 (the paper)", "full", "7.12"));
+    }
+    Table {
+        title: "Throughput at 10 Gbit/s".into(),
+        note: "The stream's Gbit/s in the first round, beside section IV-D of Akoush and others (2010)."
+            .into(),
+        head: vec!["memory", "link", "map", "Gbit/s"],
+        rows,
+    }
+}
+
+/// Every cell with its medians.
+pub(super) fn cells_of(run: &Run) -> Table {
+    let mut head = Cell::AXES.to_vec();
+    head.extend([
+        "turns",
+        "total, s",
+        "downtime, ms",
+        "guest's gap, ms",
+        "rounds",
+        "sent / memory",
+        "Gbit/s",
+        "CPU, s",
+    ]);
+    Table {
+        title: "All measurements".into(),
+        note: "Medians, and in brackets their 95 % intervals.".into(),
+        head,
+        rows: cells(run).iter().map(|cell| row_of(run, cell)).collect(),
+    }
+}
+
+fn row_of(run: &Run, cell: &Cell) -> Vec<String> {
+    let text = |of: fn(&Measured) -> Option<f64>, unit: f64, digits| {
+        figure_of(run, cell, of).map_or_else(String::new, |interval| with_interval(interval, unit, digits))
+    };
+    let memory = cell.pages().unwrap_or(1) as f64;
+    let sent = figure_of(run, cell, |m| Some(m.pages as f64 / memory));
+    let mut row: Vec<String> = Cell::AXES.map(|axis| cell.axis(axis).to_owned()).to_vec();
+    row.extend([
+        run.measured(|other| other == cell).count().to_string(),
+        text(|m| Some(m.total), 1.0, 3),
+        text(|m| m.downtime, 1.0 / MS, 1),
+        text(|m| m.gap, 1.0 / MS, 1),
+        text(|m| Some(m.rounds.len() as f64), 1.0, 0),
+        sent.map_or_else(String::new, |sent| format!("{:.2}", sent.middle)),
+        text(|m| Some(m.goodput()), GIGABIT, 2),
+        text(|m| m.cpu, 1.0, 2),
+    ]);
+    row
+}
+
+/// `7.12 (6.9 to 7.2)`.
+fn with_interval(interval: Interval, unit: f64, digits: usize) -> String {
+    let Interval { low, middle, high } = interval;
+    format!("{:.digits$} ({:.digits$} to {:.digits$})", middle / unit, low / unit, high / unit)
+}

@@ -1,0 +1,222 @@
+//! Our own: a guest process, moved by `xc-save` and `xc-restore`.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use ffi::host::protocol::Request;
+use ffi::host::{GuestConfig, Host, HostError};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::Error;
+use crate::bed::{Network, Traffic};
+use crate::plan::Cell;
+use crate::run::{Measured, RoundRow, children_seconds};
+
+/// The guest before and after its journey.
+const HERE: &str = "bench";
+const THERE: &str = "bench-moved";
+/// The guest runs for this long before it is moved, so that its dirty rate is the one that was set.
+const WARM_UP: Duration = Duration::from_millis(200);
+/// How long a guest that arrived may take until its first tick.
+const FIRST_TICK: Duration = Duration::from_secs(2);
+/// How long the last connection to a guest may take to be noticed as closed.
+const LET_GO: Duration = Duration::from_secs(5);
+/// How often something is looked at that will happen soon.
+const LOOK: Duration = Duration::from_millis(2);
+/// Nanoseconds in a second.
+const SECOND: f64 = 1e9;
+
+/// The host world of this test-bed.
+#[must_use]
+pub fn guest_host() -> Host {
+    Host::from_env()
+}
+
+/// A guest of the harness; it ends with this value.
+#[derive(Debug)]
+pub struct Guest(Host, &'static str);
+
+impl Guest {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.1
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + LET_GO;
+        // Busy until it has noticed that whoever moved it let go.
+        while let Err(HostError::Refused { .. }) = self.0.order(self.1, &Request::Stop) {
+            if Instant::now() > deadline {
+                return;
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+/// Starts the guest of a cell, filled with random pages, and lets it run for a moment.
+///
+/// # Errors
+/// When there is no memory for it.
+pub fn start_guest(cell: &Cell) -> Result<Guest, Error> {
+    let host = guest_host();
+    let config = GuestConfig {
+        name: HERE.into(),
+        pages: cell.pages()?,
+        vcpus: 1,
+        workload: cell.workload.clone(),
+        fill: "random".into(),
+        seed: 1,
+    };
+    host.run(&config, false)?;
+    thread::sleep(WARM_UP);
+    Ok(Guest(host, HERE))
+}
+
+pub(super) fn measure(cell: &Cell, network: &Network) -> Result<Measured, Error> {
+    let files = TempDir::new_in("/run").map_err(|cause| Error::io("make a directory in /run", cause))?;
+    let _source = start_guest(cell)?;
+    let sent_before = network.sent()?;
+    let cpu_before = children_seconds();
+    let (receiver, port) = Receiver::start(network, &files.path().join("restore"))?;
+    let stats = files.path().join("save");
+    save(cell, network, port, &stats)?;
+    let _target = Guest(guest_host(), THERE);
+    receiver.finish()?;
+    let cpu = children_seconds() - cpu_before;
+    let gap = first_gap()?;
+    measured(&read_json(&stats)?, gap, cpu, traffic(sent_before, network.sent()?))
+}
+
+/// A running `xc-restore`, killed if it is not waited for.
+struct Receiver {
+    process: Child,
+    said: BufReader<ChildStderr>,
+}
+
+impl Receiver {
+    /// Starts it in the target's namespace; returns when it listens, with its port.
+    fn start(network: &Network, stats: &Path) -> Result<(Self, u16), Error> {
+        let mut restore = command("xc-restore");
+        restore.arg(format!("tcp://{}:0", network.address)).args(["--as", &format!("host:{THERE}")]);
+        restore.args(["--progress", "none", "--stats"]).arg(stats);
+        restore.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = network.target.inside(|| spawn(&mut restore))?;
+        let stderr =
+            process.stderr.take().ok_or_else(|| Error::Refused("xc-restore has no standard error".into()))?;
+        let mut receiver = Self { process, said: BufReader::new(stderr) };
+        let mut line = String::new();
+        let read =
+            receiver.said.read_line(&mut line).map_err(|cause| Error::io("read from xc-restore", cause))?;
+        let port = line.trim_end().rsplit(':').next().and_then(|port| port.parse().ok());
+        match port {
+            Some(port) if read > 0 => Ok((receiver, port)),
+            _ => Err(Error::Command { command: "xc-restore".into(), said: line.trim().to_owned() }),
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Error> {
+        let mut said = String::new();
+        // What it said before the pipe broke still counts.
+        let _ = self.said.read_to_string(&mut said);
+        let status = self.process.wait().map_err(|cause| Error::io("wait for xc-restore", cause))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Error::Command { command: "xc-restore".into(), said: said.trim().replace('\n', "; ") })
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        // After `finish` there is nothing left to kill.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn save(cell: &Cell, network: &Network, port: u16, stats: &Path) -> Result<(), Error> {
+    let mut save = command("xc-save");
+    save.args([
+        "--live",
+        "--stop",
+        &cell.stop,
+        "--bandwidth",
+        &cell.bandwidth,
+        "--progress",
+        "none",
+        "--stats",
+    ]);
+    save.arg(stats).arg(format!("host:{HERE}")).arg(format!("tcp://{}:{port}", network.address));
+    save.env("XC_MAP", &cell.map).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let process = network.source.inside(|| spawn(&mut save))?;
+    let output = process.wait_with_output().map_err(|cause| Error::io("wait for xc-save", cause))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    Err(Error::Command { command: "xc-save".into(), said })
+}
+
+/// One of our own programs: beside this one, else in `PATH`.
+pub(super) fn command(name: &str) -> Command {
+    let beside = env::current_exe().ok().map(|own| own.with_file_name(name)).filter(|path| path.exists());
+    Command::new(beside.unwrap_or_else(|| PathBuf::from(name)))
+}
+
+pub(super) fn spawn(command: &mut Command) -> Result<Child, Error> {
+    let doing = format!("start {}", command.get_program().to_string_lossy());
+    command.spawn().map_err(|cause| Error::io(doing, cause))
+}
+
+/// The guest's own figure for the time that it stood still, seconds; known from its first tick on.
+fn first_gap() -> Result<Option<f64>, Error> {
+    let deadline = Instant::now() + FIRST_TICK;
+    loop {
+        let info = guest_host().info(THERE)?;
+        if info.last_migration_gap_ns.is_some() || Instant::now() > deadline {
+            return Ok(info.last_migration_gap_ns.map(|ns| ns as f64 / SECOND));
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+pub(super) fn traffic(before: Traffic, after: Traffic) -> Traffic {
+    let (bytes, frames) = (after.bytes - before.bytes, after.frames - before.frames);
+    Traffic { bytes, frames }
+}
+
+fn read_json(path: &Path) -> Result<Value, Error> {
+    let text = fs::read(path).map_err(|cause| Error::io(format!("read {}", path.display()), cause))?;
+    serde_json::from_slice(&text)
+        .map_err(|source| Error::Json { what: "the statistics of xc-save".into(), source })
+}
+
+/// A row from `xc-save --stats`.
+fn measured(stats: &Value, gap: Option<f64>, cpu: f64, traffic: Traffic) -> Result<Measured, Error> {
+    let save = &stats["save"];
+    let broken = |source| Error::Json { what: "the statistics of xc-save".into(), source };
+    let rounds: Vec<RoundRow> = serde_json::from_value(save["rounds"].clone()).map_err(broken)?;
+    let waterfall = &save["downtime"];
+    Ok(Measured {
+        total: stats["running"].as_f64().or_else(|| save["total"].as_f64()).unwrap_or_default(),
+        copy: save["total"].as_f64().unwrap_or_default(),
+        downtime: stats["downtime"].as_f64(),
+        gap,
+        last_copy: waterfall["last_page"].as_f64().zip(waterfall["suspended"].as_f64()).map(|(a, b)| a - b),
+        pages: save["pages"].as_u64().unwrap_or_default(),
+        last_pages: save["last_pages"].as_u64(),
+        bytes: save["bytes"].as_u64().unwrap_or_default(),
+        cpu: Some(cpu),
+        stop_reason: save["stop_reason"].as_str().unwrap_or_default().to_owned(),
+        traffic,
+        rounds,
+    })
+}

@@ -1,0 +1,72 @@
+//! What every page of a guest is.
+
+use stream::{PageType, Pfn};
+
+use super::Error;
+use super::domain::Domain;
+use super::page_types::MOST_AT_ONCE;
+
+/// What every page of a guest is.
+#[derive(Debug)]
+pub(super) struct Layout {
+    kinds: Vec<PageType>,
+    unaccounted: u64,
+}
+
+impl Layout {
+    /// Of a guest of which all is known.
+    pub(super) fn new(kinds: Vec<PageType>) -> Self {
+        Self { kinds, unaccounted: 0 }
+    }
+
+    /// What a page is.
+    pub(super) fn kind(&self, pfn: Pfn) -> PageType {
+        self.kinds.get(pfn.index()).copied().unwrap_or(PageType::XTab)
+    }
+
+    /// Frames that the guest is charged with and that are none of its pages: those that it gave back while somebody
+    /// maps them, and a reserve for pages that are populated on demand.
+    pub(super) fn unaccounted(&self) -> u64 {
+        self.unaccounted
+    }
+}
+
+impl Domain {
+    /// The layout of an HVM or PVH guest with `tot_pages` frames. Once as many are found, the rest are holes, of which
+    /// such a guest of any size has a million below 4 GiB, and Xen is not asked about them.
+    pub(super) fn layout(&self, pfn_limit: u64, tot_pages: u64) -> Result<Layout, Error> {
+        let mut kinds = vec![PageType::XTab; Pfn(pfn_limit).index()];
+        let mut found = 0;
+        for first in last_first(pfn_limit) {
+            if found >= tot_pages {
+                break;
+            }
+            let frames: Vec<u64> = (first..pfn_limit).take(MOST_AT_ONCE).collect();
+            let types = self.frame_types(&frames)?;
+            found += types.iter().filter(|kind| kind.is_populated()).count() as u64;
+            kinds[Pfn(first).index()..][..types.len()].copy_from_slice(&types);
+        }
+        Ok(Layout { kinds, unaccounted: tot_pages.saturating_sub(found) })
+    }
+}
+
+/// The first pages of all questions, in the order in which they find memory soonest: the few pages that the toolstack
+/// puts right below 4 GiB are mostly the last ones, all others start at 0.
+fn last_first(pfn_limit: u64) -> impl Iterator<Item = u64> {
+    let step = MOST_AT_ONCE as u64;
+    let questions = pfn_limit.div_ceil(step);
+    let last = questions.checked_sub(1);
+    last.into_iter().chain(0..last.unwrap_or(0)).map(move |question| question * step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_is_in_one_question() {
+        for (limit, firsts) in [(0, vec![]), (1, vec![0]), (1024, vec![0]), (2049, vec![2048, 0, 1024])] {
+            assert_eq!(last_first(limit).collect::<Vec<_>>(), firsts, "{limit} pages");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Progress as lines of text.
+
+use std::time::Duration;
+
+use engine::{Event, Observer, Phase};
+use policy::Round;
+
+use crate::console::say;
+
+/// Bytes in a MiB, for people.
+pub(super) const MIB: f64 = (1 << 20) as f64;
+
+/// One line a round on standard error.
+#[derive(Debug)]
+pub(super) struct Lines;
+
+impl Observer for Lines {
+    fn event(&mut self, at: Duration, event: Event<'_>) {
+        if let Some(line) = line(at, event) {
+            say(line);
+        }
+    }
+}
+
+/// What is worth a line.
+pub(super) fn line(at: Duration, event: Event<'_>) -> Option<String> {
+    match event {
+        Event::Phase(_) | Event::Pages { .. } => None,
+        Event::Round(round) => Some(round_line(round)),
+        Event::Stop(reason) => Some(format!("stop and copy: {reason}")),
+        Event::Suspended => {
+            Some(format!("the guest is suspended, {:.3} s after the start", at.as_secs_f64()))
+        }
+        Event::Skipped { record_type } => {
+            Some(format!("left out an optional record of unknown type {record_type:#x}"))
+        }
+    }
+}
+
+fn round_line(round: &Round) -> String {
+    let seconds = round.duration.as_secs_f64();
+    let mebibytes = round.bytes as f64 / MIB;
+    format!(
+        "round {}: {} pages sent, {} skipped, {mebibytes:.1} MiB in {seconds:.3} s ({:.0} MiB/s), {} pages dirty",
+        round.number,
+        round.sent,
+        round.skipped,
+        mebibytes / seconds.max(f64::EPSILON),
+        round.dirty,
+    )
+}
+
+/// A phase as people see it.
+pub(super) fn title(phase: Phase) -> String {
+    match phase {
+        Phase::Open => "opening".into(),
+        Phase::Round(number) => format!("round {number}"),
+        Phase::StopAndCopy => "stop and copy".into(),
+        Phase::Verify => "verifying".into(),
+        Phase::State | Phase::Close => "state".into(),
+        Phase::Receive => "receiving".into(),
+        Phase::Complete => "completing".into(),
+    }
+}
