@@ -220,11 +220,12 @@ impl Bars {
             .margin(12)
             .x_label_area_size(X_LABELS)
             .y_label_area_size(NAMES)
-            .build_cartesian_2d(0.0..longest * 1.08, (0..count - 1).into_segmented())?;
+            .build_cartesian_2d(0.0..longest * 1.08, (0..(count - 1).max(1)).into_segmented())?;
         let name = |at: &SegmentValue<u32>| match at {
             // From the top down.
             SegmentValue::CenterOf(at) => {
-                self.bars.get((count - 1).saturating_sub(*at) as usize).map(|bar| bar.0.clone())
+                let from_top = count.checked_sub(at + 1)?;
+                self.bars.get(from_top as usize).map(|bar| bar.0.clone())
             }
             _ => None,
         };

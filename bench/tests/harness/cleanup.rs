@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The processes that have this in their environment.
 fn processes_with(variable: &str) -> Vec<String> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let entries = fs::read_dir("/proc").expect("there is /proc").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let has = |pid: &String| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -34,15 +34,15 @@ fn until(what: &str, mut happened: impl FnMut() -> bool) {
 /// Kills it in the middle of a migration of 32 MiB at 10 Mbit/s, which takes half a minute.
 fn leaves_nothing_after(signal: &str) {
     let mark = format!("XC_TEST_MARK={signal}-{}", std::process::id());
-    let (name, value) = mark.split_once('=').unwrap();
+    let (name, value) = mark.split_once('=').expect("it has one");
     let mut bench = xc_bench();
     bench.args(["link", "--rate", "10M", "--memory", "32M"]).env(name, value);
-    let mut bench = bench.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut bench = bench.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     // unshare, xc-bench, the guest, xc-restore and its guest, xc-save.
     until("everything runs", || processes_with(&mark).len() >= 6);
     let kill = std::process::Command::new("kill").args(["-s", signal, &bench.id().to_string()]).status();
-    assert!(kill.unwrap().success());
-    bench.wait().unwrap();
+    assert!(kill.expect("there is kill").success());
+    bench.wait().expect("it can be waited for");
     until("all of it is gone", || processes_with(&mark).is_empty());
 }
 

@@ -25,7 +25,7 @@ world = ['host', 'ideal-cold', 'ideal-warm']
 ";
 
 fn run(args: &[&str], dir: &Path) -> Output {
-    xc_bench().args(args).current_dir(dir).output().unwrap()
+    xc_bench().args(args).current_dir(dir).output().expect("it starts")
 }
 
 fn succeed(args: &[&str], dir: &Path) -> String {
@@ -35,8 +35,8 @@ fn succeed(args: &[&str], dir: &Path) -> String {
 }
 
 fn rows(dir: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(dir.join("run/rows.jsonl")).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let text = fs::read_to_string(dir.join("run/rows.jsonl")).expect("there are rows");
+    text.lines().map(|line| serde_json::from_str(line).expect("a row is JSON")).collect()
 }
 
 #[test]

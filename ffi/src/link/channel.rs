@@ -3,10 +3,11 @@
 //! `O_NONBLOCK` belongs to the open file description, which `-` and `fd:N` share with whoever gave them to us
 //! (a shell, a toolstack), so it is never set there:
 //! - sockets, ours or not, are used with `MSG_DONTWAIT`, which is per call;
-//! - a shared pipe or terminal is polled first. Once it is ready, a read returns what is there, and a write of
+//! - a shared pipe is opened anew, which gives a description of our own, where `/proc` and its owner permit;
+//! - else it is polled first, as a terminal is. Once it is ready, a read returns what is there, and a write of
 //!   at most `PIPE_BUF` bytes fits: Linux reports a pipe as writable when a whole page of it is free. Only a
 //!   stranger that reads or writes the same end at the same moment could still make the call wait;
-//! - what we opened by path is opened with `O_NONBLOCK`; regular files and block devices ignore it and are
+//! - what we opened is opened with `O_NONBLOCK`; regular files and block devices ignore it and are
 //!   never polled.
 
 use std::fmt;
@@ -15,12 +16,16 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use engine::Abort;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv};
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::{Mode, SFlag, fstat};
 
 use super::gather::{Gathered, Outgoing};
 use super::wait::{Wait, poll_once};
+
+/// The most that an ordinary user may give a pipe (`/proc/sys/fs/pipe-max-size`); Linux starts with 64 KiB.
+const PIPE_BYTES: libc::c_int = 1 << 20;
 
 /// How a descriptor is kept from blocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +59,18 @@ pub(super) struct Channel {
 impl Channel {
     pub(super) fn new(fd: OwnedFd, description: Description, abort: &Abort) -> io::Result<Self> {
         let format = SFlag::from_bits_truncate(fstat(&fd)?.st_mode) & SFlag::S_IFMT;
-        let kind = match format {
-            SFlag::S_IFREG | SFlag::S_IFBLK => Kind::File,
-            SFlag::S_IFSOCK => Kind::Socket,
-            _ if description == Description::Own => Kind::Own,
-            _ => Kind::Shared,
+        let (fd, kind) = match format {
+            SFlag::S_IFREG | SFlag::S_IFBLK => (fd, Kind::File),
+            SFlag::S_IFSOCK => (fd, Kind::Socket),
+            _ if description == Description::Own => (fd, Kind::Own),
+            SFlag::S_IFIFO => reopen(&fd).map_or((fd, Kind::Shared), |own| (own, Kind::Own)),
+            _ => (fd, Kind::Shared),
         };
+        if format == SFlag::S_IFIFO {
+            // Every byte waits its turn in the pipe, so its room says how often the two ends wait for each other. A
+            // user who has too much in pipes already is refused, and then it stays as it is.
+            let _ = fcntl(&fd, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
+        }
         Ok(Self { fd, kind, sent: 0, wait: Wait::new(abort) })
     }
 
@@ -141,6 +152,13 @@ impl Channel {
         let sent = unsafe { libc::sendmsg(self.fd.as_raw_fd(), &raw const message, flags) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
+}
+
+/// The same end of a pipe, with an open file description of our own.
+fn reopen(pipe: &OwnedFd) -> io::Result<OwnedFd> {
+    let access = OFlag::from_bits_truncate(fcntl(pipe, FcntlArg::F_GETFL)?) & OFlag::O_ACCMODE;
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    Ok(open(path.as_str(), access | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())?)
 }
 
 impl Read for Channel {

@@ -45,6 +45,16 @@ fn a_slow_pipe_gets_every_byte_and_keeps_its_flags() {
     assert!(reading.join().unwrap() == expected);
 }
 
+#[test]
+fn a_shared_pipe_is_filled_without_a_reader() {
+    let (_reader, writer) = io::pipe().unwrap();
+    let mut link = send_to(&fd_spec(&writer));
+    // More than a pipe takes by default, and far more than the `PIPE_BUF` that may be written without blocking to a
+    // description of somebody else's.
+    let (guest, _) = pages(128);
+    link.send(b"head", &[&guest]).unwrap();
+}
+
 fn leaves_what_follows(reader: impl Read + AsFd + std::os::fd::AsRawFd) {
     let mut link = receive_from(&fd_spec(&reader));
     let mut stream = [0; 6];

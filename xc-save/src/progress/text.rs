@@ -39,14 +39,10 @@ pub(super) fn line(at: Duration, event: Event<'_>) -> Option<String> {
 
 fn round_line(round: &Round) -> String {
     let seconds = round.duration.as_secs_f64();
-    let mebibytes = round.bytes as f64 / MIB;
+    let rate = round.bytes as f64 / MIB / seconds.max(f64::EPSILON);
+    let Round { number, sent, skipped, dirty, .. } = round;
     format!(
-        "round {}: {} pages sent, {} skipped, {mebibytes:.1} MiB in {seconds:.3} s ({:.0} MiB/s), {} pages dirty",
-        round.number,
-        round.sent,
-        round.skipped,
-        mebibytes / seconds.max(f64::EPSILON),
-        round.dirty,
+        "round {number}: sent {sent}, skipped {skipped}, dirty {dirty} pages; {seconds:.3} s, {rate:.0} MiB/s"
     )
 }
 
