@@ -51,14 +51,20 @@ impl Cell {
         Ok(())
     }
 
-    /// Whether the policies exist in this program. Apart from [`Cell::check`], because a plan may be drawn by a program
-    /// that knows less than the one that ran it.
+    /// Whether this program can do it: its policies exist, and its map. Apart from [`Cell::check`], because a plan may be
+    /// drawn by a program that can do less than the one that ran it.
     ///
     /// # Errors
-    /// [`Error::Policy`].
-    pub fn check_policies(&self) -> Result<(), Error> {
+    /// [`Error::Policy`], or [`Error::Refused`].
+    pub fn check_possible(&self) -> Result<(), Error> {
         stop::by_name(&self.stop)?;
         bandwidth::by_name(&self.bandwidth)?;
+        if self.map != "full" {
+            let reason = format!(
+                "{self}: a host guest's memory is mapped once and whole; only a Xen domain's can be by batch"
+            );
+            return Err(Error::Refused(reason));
+        }
         Ok(())
     }
 
@@ -114,6 +120,19 @@ impl fmt::Display for Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_done_is_refused_before_it_runs() {
+        let cell = |stop: &str, map: &str| Cell {
+            stop: stop.into(),
+            bandwidth: "unlimited".into(),
+            map: map.into(),
+            ..Cell::default()
+        };
+        assert!(cell("xen", "full").check_possible().is_ok());
+        assert!(cell("itd", "full").check_possible().is_err());
+        assert!(cell("xen", "batch").check_possible().unwrap_err().to_string().contains("mapped once"));
+    }
 
     #[test]
     fn the_set_rate_is_found() {

@@ -82,11 +82,11 @@ impl Run {
 /// Runs a plan in a directory, from the start or where it was interrupted. `heard` is told of each measurement.
 ///
 /// # Errors
-/// When the directory holds another plan's run, a policy does not exist, or a row cannot be written. A measurement that
+/// When the directory holds another plan's run, a cell is impossible, or a row cannot be written. A measurement that
 /// fails is no error but a row that says so.
 pub fn run(plan: &Plan, text: &str, dir: &Path, mut heard: impl FnMut(&Progress<'_>)) -> Result<(), Error> {
     let cells = plan.cells()?;
-    cells.iter().try_for_each(Cell::check_policies)?;
+    cells.iter().try_for_each(Cell::check_possible)?;
     begin(text, dir)?;
     record_guests(plan, &cells, dir)?;
     let mut rows = Rows::open(dir)?;

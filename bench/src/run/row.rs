@@ -178,10 +178,12 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// Opens the rows of a run to add some. A last line that was not finished is cut off.
     pub(super) fn open(dir: &Path) -> Result<Self, Error> {
         let path = dir.join(JSON);
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        let file = file.map_err(|cause| Error::io(format!("open {}", path.display()), cause))?;
+        let failed = |cause| Error::io(format!("open {}", path.display()), cause);
+        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+        file.set_len(whole_lines(&super::read(&path)?).len() as u64).map_err(failed)?;
         Ok(Self { dir: dir.to_owned(), rows: Self::read(dir)?, file })
     }
 
@@ -189,13 +191,11 @@ impl Rows {
     pub(super) fn read(dir: &Path) -> Result<Vec<Row>, Error> {
         let path = dir.join(JSON);
         let text = super::read(&path)?;
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let lines = whole.lines().zip(1..).filter(|(line, _)| !line.is_empty());
         let parse = |(line, number): (&str, u32)| {
             let what = || format!("line {number} of {}", path.display());
             serde_json::from_str(line).map_err(|source| Error::Json { what: what(), source })
         };
-        lines.map(parse).collect()
+        whole_lines(&text).lines().zip(1..).map(parse).collect()
     }
 
     /// What need not be measured again.
@@ -219,6 +219,11 @@ impl Rows {
     }
 }
 
+/// The text up to its last line break.
+fn whole_lines(text: &str) -> &str {
+    text.rfind('\n').map_or("", |end| &text[..=end])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,9 +243,11 @@ mod tests {
             rows.push(&row).unwrap();
         }
         rows.file.write_all(b"{\"world\":\"ho").unwrap();
-        let again = Rows::open(dir.path()).unwrap();
+        let mut again = Rows::open(dir.path()).unwrap();
         assert_eq!(again.rows, rows.rows);
         assert_eq!(again.done().count(), 1);
+        again.push(&row(None)).unwrap();
+        assert_eq!(Rows::read(dir.path()).unwrap().len(), 3);
     }
 
     #[test]

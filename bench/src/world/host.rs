@@ -155,7 +155,7 @@ fn save(cell: &Cell, network: &Network, port: u16, stats: &Path) -> Result<(), E
         "--stats",
     ]);
     save.arg(stats).arg(format!("host:{HERE}")).arg(format!("tcp://{}:{port}", network.address));
-    save.env("XC_MAP", &cell.map).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    save.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let process = network.source.inside(|| spawn(&mut save))?;
     let output = process.wait_with_output().map_err(|cause| Error::io("wait for xc-save", cause))?;
     if output.status.success() {

@@ -23,6 +23,11 @@ enum Run {
 }
 
 impl XenBatch {
+    /// Pages without data.
+    pub(super) fn of_holes(entries: Vec<PageEntry>) -> Self {
+        Self { entries, runs: Vec::new() }
+    }
+
     /// A page without data.
     pub(super) fn add_entry(&mut self, entry: PageEntry) {
         self.entries.push(entry);

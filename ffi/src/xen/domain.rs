@@ -18,6 +18,10 @@ pub struct Domain {
 pub struct DomainInfo {
     /// HVM or PVH, as opposed to PV.
     pub hvm: bool,
+    /// Somebody paused it.
+    pub paused: bool,
+    /// How long it has run, in ns.
+    pub cpu_time: u64,
     /// Its memory is going away.
     pub dying: bool,
     /// Why it shut down (`SHUTDOWN_*`), if it did.
@@ -73,6 +77,8 @@ impl Domain {
         let reason = info.flags >> sys::XEN_DOMINF_shutdownshift & sys::XEN_DOMINF_shutdownmask;
         Ok(DomainInfo {
             hvm: info.flags & sys::XEN_DOMINF_hvm_guest != 0,
+            paused: info.flags & sys::XEN_DOMINF_paused != 0,
+            cpu_time: info.cpu_time,
             dying: info.flags & sys::XEN_DOMINF_dying != 0,
             shutdown: (info.flags & sys::XEN_DOMINF_shutdown != 0).then_some(reason),
             tot_pages: info.tot_pages,

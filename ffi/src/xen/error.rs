@@ -52,6 +52,17 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
+    /// A node of xenstore could not be had.
+    #[error("cannot {action} {path} in xenstore")]
+    Store {
+        /// What was tried.
+        action: &'static str,
+        /// The node.
+        path: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// There is no such domain.
     #[error("there is no domain {0}")]
     NoDomain(u32),

@@ -6,6 +6,9 @@ use super::Error;
 use super::domain::Domain;
 use super::page_types::MOST_AT_ONCE;
 
+/// How many questions cover what lies high: 64 MiB, from a PVH guest's ACPI tables (at 0xfc000000) to 4 GiB.
+const TOP_QUESTIONS: u64 = 16;
+
 /// What every page of a guest is.
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -37,7 +40,7 @@ impl Domain {
     pub(super) fn layout(&self, pfn_limit: u64, tot_pages: u64) -> Result<Layout, Error> {
         let mut kinds = vec![PageType::XTab; Pfn(pfn_limit).index()];
         let mut found = 0;
-        for first in last_first(pfn_limit) {
+        for first in top_first(pfn_limit) {
             if found >= tot_pages {
                 break;
             }
@@ -50,13 +53,13 @@ impl Domain {
     }
 }
 
-/// The first pages of all questions, in the order in which they find memory soonest: the few pages that the toolstack
-/// puts right below 4 GiB are mostly the last ones, all others start at 0.
-fn last_first(pfn_limit: u64) -> impl Iterator<Item = u64> {
+/// The first pages of all questions, in the order in which they find memory soonest: all of it starts at 0, but for a few
+/// pages that the toolstack puts below 4 GiB.
+fn top_first(pfn_limit: u64) -> impl Iterator<Item = u64> {
     let step = MOST_AT_ONCE as u64;
     let questions = pfn_limit.div_ceil(step);
-    let last = questions.checked_sub(1);
-    last.into_iter().chain(0..last.unwrap_or(0)).map(move |question| question * step)
+    let top = questions.saturating_sub(TOP_QUESTIONS);
+    (top..questions).chain(0..top).map(move |question| question * step)
 }
 
 #[cfg(test)]
@@ -65,8 +68,11 @@ mod tests {
 
     #[test]
     fn every_page_is_in_one_question() {
-        for (limit, firsts) in [(0, vec![]), (1, vec![0]), (1024, vec![0]), (2049, vec![2048, 0, 1024])] {
-            assert_eq!(last_first(limit).collect::<Vec<_>>(), firsts, "{limit} pages");
-        }
+        assert_eq!(top_first(0).count(), 0);
+        assert_eq!(top_first(1025).collect::<Vec<_>>(), [0, 1024]);
+        let mut firsts: Vec<u64> = top_first(18 * 1024 + 1).collect();
+        assert_eq!(firsts[0], 3 * 1024);
+        firsts.sort_unstable();
+        assert_eq!(firsts, (0..19).map(|question| question * 1024).collect::<Vec<_>>());
     }
 }

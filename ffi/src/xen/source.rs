@@ -228,6 +228,9 @@ impl XenSource {
             pv.check_p2m(&self.domain)?;
         }
         let pages = self.recall(pfns)?;
+        if pages.iter().all(|(entry, _)| !entry.kind.has_data()) {
+            return Ok(XenBatch::of_holes(pages.iter().map(|page| page.0).collect()));
+        }
         self.watch.add_read(pages.iter().filter(|page| page.0.kind.has_data()).map(|page| page.0.pfn));
         let places: Vec<Place<'_>> = pages.iter().map(|&(entry, frame)| self.place(entry, frame)).collect();
         let unmapped = pages.iter().zip(&places).filter(|(_, place)| matches!(place, Place::Unmapped));
@@ -319,9 +322,11 @@ impl SourceDomain for XenSource {
 
     fn page_types(&mut self, pfns: &[Pfn], types: &mut Vec<PageType>) -> Result<(), BoxError> {
         self.look_when_still()?;
-        let pages = self.recall(pfns)?;
         types.clear();
-        types.extend(pages.iter().map(|(entry, _)| entry.kind));
+        match &self.still {
+            Some(layout) => types.extend(pfns.iter().map(|&pfn| layout.kind(pfn))),
+            None => types.extend(self.look_up(pfns)?.iter().map(|(entry, _)| entry.kind)),
+        }
         Ok(())
     }
 

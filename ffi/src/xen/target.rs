@@ -51,7 +51,7 @@ pub struct Rings {
 /// A Xen domain that is built from a stream: one that the toolstack has created, with no memory yet.
 #[derive(Debug)]
 pub struct XenTarget {
-    domain: Domain,
+    pub(super) domain: Domain,
     foreign: Arc<Foreign>,
     settings: TargetSettings,
     pfn_limit: u64,
@@ -59,6 +59,9 @@ pub struct XenTarget {
     policy: Option<CpuPolicy>,
     arriving: Vec<PageBytes>,
     rings: Rings,
+    /// Pages that had memory before: the rings of a domain whose backends are connected, see
+    /// [`Self::open_existing`].
+    pub(super) kept: Vec<Pfn>,
 }
 
 #[derive(Debug)]
@@ -86,6 +89,7 @@ impl XenTarget {
             policy: Some(CpuPolicy::default()),
             arriving: Vec::new(),
             rings: Rings::default(),
+            kept: Vec::new(),
         })
     }
 
@@ -129,7 +133,19 @@ impl XenTarget {
         Ok(())
     }
 
+    /// Backends that are connected do not look for their rings a second time.
+    fn check_kept(&self) -> Result<(), Error> {
+        let stays = |&pfn: &Pfn| pfn.0 == self.rings.store || pfn.0 == self.rings.console;
+        match self.kept.iter().find(|pfn| !stays(pfn)) {
+            None => Ok(()),
+            Some(pfn) => Err(self.domain.misfit(format!("its ring at {pfn} would have to be elsewhere"))),
+        }
+    }
+
     fn seed_grants(&self) -> Result<(), Error> {
+        if !self.kept.is_empty() {
+            return Ok(());
+        }
         let ring = |backend, frame: u64| Ring { backend, frame: (frame != 0).then_some(frame) };
         let console = ring(self.settings.console, self.rings.console);
         grants::seed(&self.foreign, self.domain.domid(), console, ring(self.settings.store, self.rings.store))
@@ -151,7 +167,8 @@ impl TargetDomain for XenTarget {
 
     fn populate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
         self.end_static_data()?;
-        let mut frames: Vec<u64> = pfns.iter().map(|pfn| pfn.0).collect();
+        let lacking = pfns.iter().filter(|pfn| !self.kept.contains(pfn));
+        let mut frames: Vec<u64> = lacking.map(|pfn| pfn.0).collect();
         self.domain.populate_frames(&mut frames)?;
         if let Kind::Pv(pv) = &mut self.kind {
             pfns.iter().zip(frames).for_each(|(&pfn, mfn)| pv.set_frame(pfn, mfn));
@@ -215,6 +232,7 @@ impl TargetDomain for XenTarget {
                 Rings { store: rings.store, console: rings.console }
             }
         };
+        self.check_kept()?;
         Ok(self.seed_grants()?)
     }
 

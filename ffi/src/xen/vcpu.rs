@@ -174,7 +174,8 @@ impl Domain {
     }
 }
 
-fn payload() -> sys::xen_domctl__bindgen_ty_1 {
+/// A domctl's payload of zeros.
+pub(super) fn payload() -> sys::xen_domctl__bindgen_ty_1 {
     sys::xen_domctl__bindgen_ty_1 { pad: [0; 128] }
 }
 

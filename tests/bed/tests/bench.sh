@@ -24,10 +24,15 @@ choose() { # stock|batch|full
     if [ "$1" = stock ]; then helper=/usr/lib/xen-4.17/bin/libxl-save-helper; fi
 }
 
-# The longest time for which the guest saw nothing run, of those that it told of since.
-longest_gap() { # GUEST LINES_BEFORE
-    conlog "$1" | grep 'GUEST gap' | tail -n +$(($2 + 1)) |
-        awk '$NF > longest { longest = $NF } END { printf "%.3f\n", longest / 1000 }'
+# The uptime (ms) at the end of the last gap that the guest told of. Its console has more than one log: they are in no order.
+last_gap() { # GUEST
+    conlog "$1" | awk '/GUEST gap/ && $3 > last { last = $3 } END { print last + 0 }'
+}
+
+# The longest gap since, in seconds.
+longest_gap() { # GUEST SINCE
+    conlog "$1" | awk -v since="$2" '/GUEST gap/ && $3 > since && $4 > longest { longest = $4 }
+        END { printf "%.3f\n", longest / 1000 }'
 }
 
 # Requests to Xen, requests to map, and bytes written to the stream (descriptor 1 is libxl's). The result of a call that
@@ -46,10 +51,10 @@ operate() { # GUEST save|migrate
 
 measure() { # GUEST save|migrate stock|batch|full
     choose "$3"
-    gaps=$(count "$1" 'GUEST gap')
+    since=$(last_gap "$1")
     operate "$1" "$2" && alive "$1" || return 1
     case $how in
-        time) echo "MEASURED $1 $2 $3 $(cat /tmp/time) $(longest_gap "$1" "$gaps") 0 0 0" ;;
+        time) echo "MEASURED $1 $2 $3 $(cat /tmp/time) $(longest_gap "$1" "$since") 0 0 0" ;;
         count) echo "MEASURED $1 $2 $3 0 0 0 0 $(calls)" ;;
     esac
 }

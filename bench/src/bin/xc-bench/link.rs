@@ -19,7 +19,7 @@ pub(crate) fn run(args: &LinkArgs) -> Result<(), Error> {
     let spec = args.spec()?;
     let cell = cell(args, spec.to_string());
     cell.check()?;
-    cell.check_policies()?;
+    cell.check_possible()?;
     bed::enter()?;
     if let Some(warning) = spec.warning() {
         say(format_args!("warning: {warning}"));

@@ -47,7 +47,8 @@ impl Domain {
         Ok(rings.into_iter().filter(|&pfn| pfn != 0).map(Pfn).collect())
     }
 
-    fn hvm_param(&self, index: u32) -> Result<u64, Error> {
+    /// One parameter.
+    pub(in crate::xen) fn hvm_param(&self, index: u32) -> Result<u64, Error> {
         let mut value = 0;
         // SAFETY: one number to fill.
         let rc = unsafe { sys::xc_hvm_param_get(self.raw(), self.domid, index, &raw mut value) };
