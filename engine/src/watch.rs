@@ -30,8 +30,9 @@ pub fn watch<D: SourceDomain>(
     context: &mut Context<'_>,
     saw: impl FnMut(&PfnSet),
 ) -> Result<(), Error> {
-    let mut held = Held::new(source.tracker, source.toolstack);
-    let result = look(&mut held, source.domain.pfn_limit(), plan, context, saw);
+    let Source { domain, tracker, toolstack } = source;
+    let mut held = Held::new(tracker, toolstack);
+    let result = look(&mut held, domain.pfn_limit(), plan, context, saw);
     match (result, held.undo()) {
         (result, Ok(())) => result,
         (Ok(()), Err(cause)) => {
