@@ -6,6 +6,7 @@ mod context;
 pub mod digest;
 mod domain;
 mod error;
+mod held;
 mod link;
 mod observer;
 mod pacer;
@@ -16,6 +17,7 @@ mod restore;
 mod save;
 mod sink;
 mod toolstack;
+mod watch;
 
 pub use abort::Abort;
 pub use clock::{Clock, WallClock};
@@ -32,3 +34,4 @@ pub use save::{BATCH_PAGES, SaveOptions, SaveReport, Source, Threads, Waterfall,
 pub use sink::{RecordSink, StreamSink};
 pub use stream::{PAGE_SIZE, PageEntry, PageType, Pfn, libxc};
 pub use toolstack::Toolstack;
+pub use watch::{Watch, watch};
