@@ -14,6 +14,7 @@ mod pfn_set;
 mod phase;
 mod restore;
 mod save;
+mod seconds;
 mod sink;
 mod toolstack;
 
