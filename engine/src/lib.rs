@@ -15,6 +15,7 @@ mod pfn_set;
 mod phase;
 mod restore;
 mod save;
+mod seconds;
 mod sink;
 mod toolstack;
 mod watch;
