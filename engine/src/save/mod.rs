@@ -23,7 +23,8 @@ pub use report::{SaveReport, Waterfall};
 
 use crate::held::Held;
 use crate::{
-    BoxError, Context, DirtyTracker, Error, Event, PfnSet, Phase, RecordSink, SourceDomain, Toolstack,
+    BoxError, Context, DirtyTracker, Error, Event, PfnSet, Phase, RateControl, RecordSink, SourceDomain,
+    Toolstack,
 };
 
 /// The domain that is saved.
@@ -117,10 +118,11 @@ pub fn save<D: SourceDomain>(
     let phase = Cell::new(Phase::Open);
     let abort = context.abort;
     let threads = options.threads;
+    let rate = sink.rate();
     let Source { domain, tracker, toolstack } = source;
     let run = |outlet: &mut dyn Outlet<D::Batch>| {
         let source = Source { domain, tracker, toolstack };
-        let mut save = Save::new(source, outlet, options, context, &phase);
+        let mut save = Save::new(source, outlet, rate, options, context, &phase);
         let result = save.run();
         save.settle(result)
     };
@@ -140,6 +142,7 @@ struct Save<'a, 'c, D: SourceDomain> {
     domain: &'a mut D,
     held: Held<'a>,
     outlet: &'a mut dyn Outlet<D::Batch>,
+    rate: RateControl,
     options: &'a mut SaveOptions,
     context: &'a mut Context<'c>,
     phase: &'a Cell<Phase>,
@@ -158,6 +161,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     fn new(
         source: Source<'a, D>,
         outlet: &'a mut dyn Outlet<D::Batch>,
+        rate: RateControl,
         options: &'a mut SaveOptions,
         context: &'a mut Context<'c>,
         phase: &'a Cell<Phase>,
@@ -168,6 +172,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             domain,
             held: Held::new(tracker, toolstack),
             outlet,
+            rate,
             started: context.clock.now(),
             options,
             context,
@@ -229,7 +234,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     /// Sends `pending`, and leaves in it what the guest wrote meanwhile.
     fn round(&mut self, number: u32, pending: &mut PfnSet) -> Result<Round, Failure> {
         let (started, bytes) = (self.context.clock.now(), self.outlet.barrier()?);
-        self.set_rate(Stage::Round)?;
+        self.set_rate(Stage::Round);
         let pass = self.send_live(pending)?;
         let bytes = self.outlet.barrier()? - bytes;
         let planned = pending.len();
@@ -270,7 +275,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             self.add_changed(&mut pending)?;
         }
         self.downtime.last_harvest = self.elapsed();
-        self.set_rate(Stage::StopAndCopy)?;
+        self.set_rate(Stage::StopAndCopy);
         let pass = self.send_still(&pending)?;
         self.outlet.barrier()?;
         self.downtime.last_page = self.elapsed();
@@ -322,11 +327,10 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         self.context.clock.now() - self.started
     }
 
-    fn set_rate(&mut self, stage: Stage) -> Result<(), Failure> {
+    fn set_rate(&mut self, stage: Stage) {
         let measured = facts(&self.passes, &self.rounds, &self.growth);
         let facts = Facts { elapsed: self.elapsed(), fixed_downtime: self.harvest_took, ..measured };
-        let rate = self.options.bandwidth.rate(stage, &facts);
-        Ok(self.outlet.put(Job::Rate(rate))?)
+        self.rate.set(self.options.bandwidth.rate(stage, &facts));
     }
 
     fn put(&mut self, record: Record) -> Result<(), Failure> {
