@@ -1,10 +1,10 @@
 //! What the models of Akoush and others (2010) say of a cell: the shipped engine on a simulated guest and link.
 //!
-//! As in the paper, what the models start from is measured: the goodput, and the overheads. Here the goodput has two
-//! values, for a target takes a page that it has no memory for yet more slowly than one that it has; and it is that of
-//! the cell's own migrations, for guest, source and target share the processors of one machine, so that it hangs on how
-//! busy the guest is. Overheads and the time of a harvest are medians over all migrations of a guest of that size on
-//! that link. What the models then say is how many rounds there are, what they send, and how long that takes.
+//! As in the paper, what the models start from is measured: the goodput, and the overheads. Here the goodput has three
+//! values. A target takes a page that it has no memory for yet more slowly than one that it has; and guest, source and
+//! target share the processors of one machine, so that a copy is faster while the guest stands still, and the goodput
+//! is that of the cell's own migrations. Overheads, the time of a harvest and the goodput while the guest stands still are
+//! medians over all migrations of a guest of that size on that link. What the models then say is how many rounds there are, what they send, and how long that takes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ use crate::statistics::median;
 
 /// Bits in a byte.
 const BITS: f64 = 8.0;
+/// A page in the stream: its data, and its entry in the record's list of pfns, bytes.
+const PAGE_ON_WIRE: f64 = PAGE_SIZE as f64 + 8.0;
 /// What is left of a transfer that took no time to be divided by, seconds.
 const SHORTEST: f64 = 1e-6;
 
@@ -43,6 +45,8 @@ pub struct Calibration {
     pub link_speed: f64,
     /// The stream's bit/s into fresh memory: that of the first round.
     pub fresh_speed: f64,
+    /// The stream's bit/s while the guest stands still.
+    pub still_speed: f64,
     /// What a harvest takes.
     pub harvest: f64,
     /// What a migration takes beside its rounds and the copy of the last pages.
@@ -76,11 +80,13 @@ impl Calibration {
             of(&|other| other == cell, figure).or_else(|| of(&alike, figure))
         };
         let fresh_speed = speed(&|m| fresh_speed(m, harvest))?;
-        let link_speed = speed(&|m| link_speed(m, harvest)).unwrap_or(fresh_speed);
+        let memory = cell.pages().ok()? as f64 * PAGE_ON_WIRE;
+        let link_speed = speed(&|m| link_speed(m, memory, fresh_speed, harvest)).unwrap_or(fresh_speed);
+        let still_speed = of(&alike, &still_speed).unwrap_or(link_speed);
         let overhead = of(&alike, &|m| Some(m.total - copying(m))).unwrap_or_default();
         let downtime_overhead = of(&alike, &|m| Some(m.downtime? - m.last_copy?)).unwrap_or_default();
         let fresh_speed = fresh_speed.min(link_speed);
-        Some(Self { link_speed, fresh_speed, harvest, overhead, downtime_overhead })
+        Some(Self { link_speed, fresh_speed, still_speed, harvest, overhead, downtime_overhead })
     }
 }
 
@@ -97,15 +103,24 @@ fn fresh_speed(measured: &Measured, harvest: f64) -> Option<f64> {
     Some(speed(round.bytes as f64, round.duration - harvest))
 }
 
-/// The stream's bit/s behind the first round; nothing if hardly anything was sent there.
-fn link_speed(measured: &Measured, harvest: f64) -> Option<f64> {
-    /// Less than a tenth of the memory says more about rounds than about the link.
+/// The stream's bit/s behind its first `memory` bytes, which went to fresh memory at `fresh_speed`; nothing if hardly
+/// anything was sent there.
+fn link_speed(measured: &Measured, memory: f64, fresh_speed: f64, harvest: f64) -> Option<f64> {
+    /// Less than this part of the memory says more about rounds than about the link.
     const ENOUGH: f64 = 0.1;
-    let (first, rounds) = measured.rounds.split_first()?;
-    let last = measured.last_pages? as f64 * PAGE_SIZE as f64;
-    let bytes = rounds.iter().map(|round| round.bytes as f64).sum::<f64>() + last;
-    let time = rounds.iter().map(|round| round.duration - harvest).sum::<f64>() + measured.last_copy?;
-    (bytes > ENOUGH * first.bytes as f64).then(|| speed(bytes, time))
+    let harvests = harvest * measured.rounds.len() as f64;
+    let bytes = measured.bytes as f64 - memory;
+    let time = copying(measured) - harvests - memory * BITS / fresh_speed;
+    (bytes > ENOUGH * memory && time > 0.0).then(|| speed(bytes, time))
+}
+
+/// The stream's bit/s while the guest stands still and leaves the processors to the copy; nothing if hardly anything was
+/// sent then.
+fn still_speed(measured: &Measured) -> Option<f64> {
+    /// 16 MiB: what the sockets hold must not count.
+    const ENOUGH: u64 = 4096;
+    let pages = measured.last_pages.filter(|&pages| pages >= ENOUGH)?;
+    Some(speed(pages as f64 * PAGE_ON_WIRE, measured.last_copy?))
 }
 
 fn speed(bytes: f64, time: f64) -> f64 {
@@ -160,9 +175,10 @@ fn predict(cell: &Cell, from: &Calibration, model: impl DirtyModel + 'static) ->
         .to_fresh_memory(pages * PAGE_SIZE as u64, whole(from.fresh_speed));
     let mut options = SaveOptions::live(stop::by_name(&cell.stop)?, bandwidth::by_name(&cell.bandwidth)?);
     let report = forecast(&guest, link, &clock, &mut options).map_err(Error::Predict)?;
-    let last_copy = (report.downtime.last_page - report.downtime.suspended).as_secs_f64();
+    let simulated = (report.downtime.last_page - report.downtime.suspended).as_secs_f64();
+    let last_copy = from.harvest + report.last_pages as f64 * PAGE_ON_WIRE * BITS / from.still_speed;
     Ok(Prediction {
-        total: report.total.as_secs_f64() + from.overhead,
+        total: report.total.as_secs_f64() - simulated + last_copy + from.overhead,
         downtime: last_copy + from.downtime_overhead,
     })
 }
@@ -196,6 +212,7 @@ mod tests {
     const FROM: Calibration = Calibration {
         link_speed: 819_200_000.0,
         fresh_speed: 819_200_000.0,
+        still_speed: 819_200_000.0,
         harvest: 0.0,
         overhead: 0.25,
         downtime_overhead: 0.125,

@@ -151,6 +151,8 @@ struct Save<'a, 'c, D: SourceDomain> {
     rounds: Vec<Round>,
     /// What waits to be sent, as the peeks and harvests saw it grow.
     growth: GrowthSeries,
+    /// What suspending the guest takes.
+    suspend_cost: Duration,
     /// What the last harvest took: the stop-and-copy has to make one more.
     harvest_took: Duration,
     stop_reason: String,
@@ -180,6 +182,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             passes,
             rounds: Vec::new(),
             growth: GrowthSeries::new(Duration::ZERO, Duration::ZERO),
+            suspend_cost: Duration::ZERO,
             harvest_took: Duration::ZERO,
             stop_reason: String::new(),
             downtime: Waterfall::default(),
@@ -219,6 +222,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     /// Rounds until the stop policy has enough; returns the pages that still have to go.
     fn pre_copy(&mut self) -> Result<PfnSet, Failure> {
         self.held.start_tracking().map_err(self.failed("switching log-dirty on"))?;
+        self.suspend_cost =
+            self.held.suspend_cost().map_err(self.failed("measuring what a suspend takes"))?;
         self.growth = GrowthSeries::new(self.options.peek_every, self.context.clock.now());
         let mut pending = self.passes.every_page();
         while self.wants_another_round()? {
@@ -250,8 +255,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     }
 
     fn wants_another_round(&mut self) -> Result<bool, Failure> {
-        let measured = facts(&self.passes, &self.rounds, &self.growth);
-        let facts = Facts { elapsed: self.elapsed(), fixed_downtime: self.harvest_took, ..measured };
+        let (elapsed, fixed_downtime) = (self.elapsed(), self.suspend_cost + self.harvest_took);
+        let facts = Facts { elapsed, fixed_downtime, ..measured(&self.passes, &self.rounds, &self.growth) };
         match self.options.stop.decide(&facts) {
             Decision::Continue => Ok(true),
             Decision::StopAndCopy(reason) => {
@@ -328,8 +333,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     }
 
     fn set_rate(&mut self, stage: Stage) {
-        let measured = facts(&self.passes, &self.rounds, &self.growth);
-        let facts = Facts { elapsed: self.elapsed(), fixed_downtime: self.harvest_took, ..measured };
+        let (elapsed, fixed_downtime) = (self.elapsed(), self.suspend_cost + self.harvest_took);
+        let facts = Facts { elapsed, fixed_downtime, ..measured(&self.passes, &self.rounds, &self.growth) };
         self.rate.set(self.options.bandwidth.rate(stage, &facts));
     }
 
@@ -347,7 +352,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     }
 }
 
-fn facts<'f>(passes: &Passes, rounds: &'f [Round], growth: &'f GrowthSeries) -> Facts<'f> {
+fn measured<'f>(passes: &Passes, rounds: &'f [Round], growth: &'f GrowthSeries) -> Facts<'f> {
     let (growth, slot) = (growth.states(), growth.slot());
     Facts { pages: passes.limit(), rounds, growth, slot, ..Facts::default() }
 }

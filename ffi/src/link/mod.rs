@@ -17,6 +17,7 @@ mod command;
 mod error;
 mod gather;
 mod inherited;
+mod interface;
 mod part_file;
 mod probe;
 mod receive;
@@ -26,6 +27,7 @@ mod spec;
 mod wait;
 
 pub use error::{Aborted, Error};
+pub use interface::Interface;
 pub use probe::{path_mtu, space_left};
 pub use receive::{ReceiveLink, open_answering, open_receive};
 pub use send::{SendLink, open_command, open_send};
