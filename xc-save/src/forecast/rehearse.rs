@@ -13,6 +13,7 @@ use crate::console::{chain, data, say};
 use crate::exit::Exit;
 use crate::host::Process;
 use crate::job::Job;
+use crate::link_use;
 use crate::progress::Style;
 
 /// How long the guest is watched.
@@ -41,7 +42,8 @@ pub(crate) fn rehearse(job: &Job) -> Exit {
 }
 
 fn forecast(job: &Job) -> Result<Forecast, ForecastError> {
-    let link_rate = job.settings.link_rate.ok_or(ForecastError::NoLinkRate)?;
+    let by_interface = || link_use::interface(job)?.speed();
+    let link_rate = job.settings.link_rate.or_else(by_interface).ok_or(ForecastError::NoLinkRate)?;
     let abort = Abort::new();
     abort_on_signals(&abort).map_err(Error::Signals)?;
     let mut guest = Process::attach(&job.domain)?;
