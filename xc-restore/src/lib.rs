@@ -1,8 +1,8 @@
 //! The restore side's front end: what `xc-restore` and `xc-migrate-receive` do around [`engine::restore()`], and
 //! [`image`], which tells what a saved file holds.
 //!
-//! A command line ([`cli`], [`migrate_receive`]) becomes a [`job`]. [`run`] is the way through: open the link, read the layers around the libxc stream ([`envelope`]), restore, and
-//! take the guest over from its source ([`take_over`]).
+//! A command line ([`cli`], [`migrate_receive`]) becomes a [`job`]. [`run`] is the way through: open the link, read the layers around
+//! the libxc stream ([`envelope`]), restore, and take the guest over from its source ([`take_over`]).
 
 pub mod cli;
 pub mod envelope;
@@ -14,6 +14,7 @@ pub mod migrate_receive;
 mod run;
 mod stats;
 pub mod take_over;
+mod xen;
 
 pub use error::Error;
 pub use run::run;

@@ -22,7 +22,7 @@ mod limits;
 pub mod log;
 pub mod metrics;
 pub mod migrate;
-pub mod notes;
+mod notes;
 mod places;
 pub mod progress;
 pub mod remote;
@@ -30,6 +30,7 @@ mod run;
 pub mod settings;
 pub mod stats;
 mod summary;
+pub mod xen;
 
 pub use error::Error;
 pub use run::{complain, run};

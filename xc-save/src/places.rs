@@ -19,7 +19,7 @@ pub(crate) fn after_failure(failure: &Error, job: &Job) -> String {
             format!("{domain} is suspended here as {held} and runs nowhere; resume it with {resume}")
         }
         Error::Save(engine::Error::NotUndone { .. }) => {
-            format!("{domain} may be suspended; resume it with {}", domain.resume(&domain.0))
+            format!("{domain} may be suspended; resume it with {}", domain.resume(domain.own()))
         }
         Error::Aftermath(..) => {
             format!("{domain} went to {}; see {} for what is here", job.to, domain.list())
@@ -47,7 +47,7 @@ pub(crate) fn kept(job: &Job, durable: bool) -> String {
         Afterwards::Pause => {
             format!(
                 "{domain} is saved in {to} and is paused here; let it run with {}",
-                domain.resume(&domain.0)
+                domain.resume(domain.own())
             )
         }
         Afterwards::End if durable => format!("{domain} is saved in {to} and runs nowhere now"),

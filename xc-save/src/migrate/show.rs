@@ -6,7 +6,7 @@ use super::NAME;
 use crate::cli::wrong_setting;
 use crate::console::{chain, data, say};
 use crate::control::{self, Cancelled, Status};
-use crate::domain_name::HostName;
+use crate::domain_name::DomainName;
 use crate::exit::Exit;
 use crate::host;
 use crate::settings::Values;
@@ -30,7 +30,7 @@ pub(super) fn config() -> Exit {
 }
 
 /// How migrations get on.
-pub(super) fn status(id: Option<&HostName>, as_json: bool) -> Exit {
+pub(super) fn status(id: Option<&DomainName>, as_json: bool) -> Exit {
     let directory = host::migrations();
     let found = match id {
         None => control::statuses(&directory),
@@ -50,7 +50,7 @@ pub(super) fn status(id: Option<&HostName>, as_json: bool) -> Exit {
 }
 
 /// Cancels one.
-pub(super) fn cancel(id: &HostName) -> Exit {
+pub(super) fn cancel(id: &DomainName) -> Exit {
     match control::cancel(&host::migrations(), &id.to_string()) {
         Ok(Cancelled::Ended(exit, place)) if exit != Exit::Done as u8 => {
             say(place);
