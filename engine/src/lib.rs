@@ -6,6 +6,7 @@ mod context;
 pub mod digest;
 mod domain;
 mod error;
+mod held;
 mod link;
 mod observer;
 mod pacer;
@@ -17,6 +18,7 @@ mod save;
 mod seconds;
 mod sink;
 mod toolstack;
+mod watch;
 
 pub use abort::Abort;
 pub use clock::{Clock, WallClock};
@@ -33,3 +35,4 @@ pub use save::{BATCH_PAGES, SaveOptions, SaveReport, Source, Threads, Waterfall,
 pub use sink::{RecordSink, StreamSink};
 pub use stream::{PAGE_SIZE, PageEntry, PageType, Pfn, libxc};
 pub use toolstack::Toolstack;
+pub use watch::{Watch, watch};

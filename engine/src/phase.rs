@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Where a save or a restore is. It displays as what is being done: "send round 3".
+/// Where a save, a restore or a watch is. It displays as what is being done: "send round 3".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
@@ -20,6 +20,8 @@ pub enum Phase {
     State,
     /// Save: the end of the stream.
     Close,
+    /// The guest is only watched: see [`watch`](crate::watch).
+    Watch,
     /// Restore: the stream is read.
     Receive,
     /// Restore: the target is made runnable.
@@ -37,6 +39,7 @@ impl Phase {
             Self::Verify => "verify",
             Self::State => "state",
             Self::Close => "close",
+            Self::Watch => "watch",
             Self::Receive => "receive",
             Self::Complete => "complete",
         }
@@ -52,6 +55,7 @@ impl fmt::Display for Phase {
             Self::Verify => f.write_str("send the pages again"),
             Self::State => f.write_str("save the domain's state"),
             Self::Close => f.write_str("close the stream"),
+            Self::Watch => f.write_str("watch the guest"),
             Self::Receive => f.write_str("receive the domain"),
             Self::Complete => f.write_str("complete the domain"),
         }

@@ -55,6 +55,16 @@ pub enum SpecError {
         /// The text given.
         text: String,
     },
+    /// A trained model cannot be had.
+    #[error("policy '{name}': cannot read the model '{file}': {reason}")]
+    Model {
+        /// The policy.
+        name: String,
+        /// Where the model should be.
+        file: String,
+        /// Why there is none.
+        reason: String,
+    },
     /// A list of policies in brackets cannot be read.
     #[error("'{text}': {reason}; expected any(POLICY,...) or all(POLICY,...)")]
     Brackets {

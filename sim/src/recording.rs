@@ -7,14 +7,13 @@
 //! 8   4  version, 1
 //! 12  8  pages of the guest, 1 to 2^30
 //! 20  8  slot, nanoseconds, not 0
-//! 28     a frame for each slot, to the end:
-//!          number of runs, then for each run of dirty pages in ascending order
-//!            clean pages since the end of the run before it (or since page 0)
-//!            dirty pages, less 1
-//!        as LEB128 numbers: 7 bits a byte, the low ones first, the top bit says that more follow
+//! 28     the pages that had memory when it began
+//!        the dirty pages of each slot, to the end
 //! ```
 //!
-//! A slot in which the guest wrote nothing is one byte, a run of pages a few.
+//! A set of pages is the number of its runs, then for each run in ascending order the pages since the end of the run
+//! before it (or since page 0) and its length less 1, all as LEB128 numbers: 7 bits a byte, the low ones first, the
+//! top bit says that more follow. A slot in which the guest wrote nothing is one byte, a run of pages a few.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -46,18 +45,18 @@ pub enum RecordingError {
     #[error("recording with slots of no length")]
     Slot,
     /// The bytes end in the header or in a frame.
-    #[error("recording cut in frame {frame}: {part} is missing")]
+    #[error("recording cut in {place}: {part} is missing")]
     Cut {
-        /// The frame, from 0.
-        frame: usize,
+        /// The header, the memory, or a frame, from 0.
+        place: String,
         /// What should be there.
         part: &'static str,
     },
     /// A run of pages ends beyond the guest's memory.
-    #[error("recording with a run of dirty pages in frame {frame} that ends beyond page {pages}")]
+    #[error("recording with a run of pages in {place} that ends beyond page {pages}")]
     Run {
-        /// The frame, from 0.
-        frame: usize,
+        /// The memory, or a frame, from 0.
+        place: String,
         /// Pages of the guest.
         pages: u64,
     },
@@ -68,15 +67,23 @@ pub enum RecordingError {
 pub struct Recording {
     pages: u64,
     slot: Duration,
+    /// The runs of pages that had memory at first, ascending.
+    memory: Vec<Range<u64>>,
     /// The runs of dirty pages of each slot, ascending.
     frames: Vec<Vec<Range<u64>>>,
 }
 
 impl Recording {
-    /// An empty recording of a guest whose pfns are below `pages`.
+    /// An empty recording of a guest whose pfns are below `pages`, all of which have memory.
     #[must_use]
     pub fn new(pages: u64, slot: Duration) -> Self {
-        Self { pages, slot, frames: Vec::new() }
+        Self { pages, slot, memory: std::iter::once(0..pages).collect(), frames: Vec::new() }
+    }
+
+    /// The same, of a guest in which only these pages have memory.
+    #[must_use]
+    pub fn with_memory(self, memory: &PfnSet) -> Self {
+        Self { memory: self.runs_of(memory), ..self }
     }
 
     /// What a guest of `pages` pages does in its first `slots` slots: for models in place of real guests.
@@ -97,20 +104,32 @@ impl Recording {
 
     /// Adds what one more slot's harvest found dirty; pfns at or above the guest's end are left out.
     pub fn push(&mut self, dirty: &PfnSet) {
+        let runs = self.runs_of(dirty);
+        self.frames.push(runs);
+    }
+
+    fn runs_of(&self, set: &PfnSet) -> Vec<Range<u64>> {
         let mut runs: Vec<Range<u64>> = Vec::new();
-        for pfn in dirty.iter().map(|pfn| pfn.0).take_while(|pfn| *pfn < self.pages) {
+        for pfn in set.iter().map(|pfn| pfn.0).take_while(|pfn| *pfn < self.pages) {
             match runs.last_mut() {
                 Some(run) if run.end == pfn => run.end += 1,
                 _ => runs.push(pfn..pfn + 1),
             }
         }
-        self.frames.push(runs);
+        runs
     }
 
     /// Pages of the guest.
     #[must_use]
     pub fn pages(&self) -> u64 {
         self.pages
+    }
+
+    /// The pages that had no memory when the recording began, ascending.
+    pub fn holes(&self) -> impl Iterator<Item = Pfn> + '_ {
+        let ends = std::iter::once(0).chain(self.memory.iter().map(|run| run.end));
+        let starts = self.memory.iter().map(|run| run.start).chain([self.pages]);
+        ends.zip(starts).flat_map(|(end, start)| end..start).map(Pfn)
     }
 
     /// How long a slot is.
@@ -182,14 +201,8 @@ impl Recording {
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend(self.pages.to_le_bytes());
         bytes.extend(u64::try_from(self.slot.as_nanos()).unwrap_or(u64::MAX).to_le_bytes());
-        for runs in &self.frames {
-            put(&mut bytes, runs.len() as u64);
-            let mut end = 0;
-            for run in runs {
-                put(&mut bytes, run.start - end);
-                put(&mut bytes, run.end - run.start - 1);
-                end = run.end;
-            }
+        for runs in std::iter::once(&self.memory).chain(&self.frames) {
+            put_runs(&mut bytes, runs);
         }
         bytes
     }
@@ -204,7 +217,7 @@ impl Recording {
         if *magic != MAGIC {
             return Err(RecordingError::Magic);
         }
-        let cut = || RecordingError::Cut { frame: 0, part: "the header" };
+        let cut = || RecordingError::Cut { place: "the header".into(), part: "a number" };
         let (version, rest) = rest.split_first_chunk().ok_or_else(cut)?;
         match u32::from_le_bytes(*version) {
             VERSION => {}
@@ -220,22 +233,38 @@ impl Recording {
         if recording.slot.is_zero() {
             return Err(RecordingError::Slot);
         }
+        recording.memory = read_runs(&mut rest, pages, || "the memory".into())?;
         while !rest.is_empty() {
-            let runs = read_frame(&mut rest, recording.len(), pages)?;
+            let runs = read_runs(&mut rest, pages, || format!("frame {}", recording.len()))?;
             recording.frames.push(runs);
         }
         Ok(recording)
     }
 }
 
-fn read_frame(rest: &mut &[u8], frame: usize, pages: u64) -> Result<Vec<Range<u64>>, RecordingError> {
-    let mut number = |part| take(rest).ok_or(RecordingError::Cut { frame, part });
+fn put_runs(bytes: &mut Vec<u8>, runs: &[Range<u64>]) {
+    put(bytes, runs.len() as u64);
+    let mut end = 0;
+    for run in runs {
+        put(bytes, run.start - end);
+        put(bytes, run.end - run.start - 1);
+        end = run.end;
+    }
+}
+
+fn read_runs(
+    rest: &mut &[u8],
+    pages: u64,
+    place: impl Fn() -> String,
+) -> Result<Vec<Range<u64>>, RecordingError> {
+    let mut number = |part| take(rest).ok_or_else(|| RecordingError::Cut { place: place(), part });
     let (mut runs, mut end) = (Vec::new(), 0_u64);
     for _ in 0..number("the number of runs")? {
-        let (clean, more) = (number("the start of a run")?, number("the length of a run")?);
-        let start = end.checked_add(clean);
+        let (before, more) = (number("the start of a run")?, number("the length of a run")?);
+        let start = end.checked_add(before);
         let run = start.and_then(|start| Some(start..start.checked_add(more)?.checked_add(1)?));
-        let run = run.filter(|run| run.end <= pages).ok_or(RecordingError::Run { frame, pages })?;
+        let beyond = || RecordingError::Run { place: place(), pages };
+        let run = run.filter(|run| run.end <= pages).ok_or_else(beyond)?;
         end = run.end;
         runs.push(run);
     }
@@ -301,6 +330,8 @@ mod tests {
     fn the_bytes_are_as_printed() {
         let mut expected = b"DIRTYREC".to_vec();
         expected.extend([1, 0, 0, 0, 0xe8, 3, 0, 0, 0, 0, 0, 0, 0, 0xe1, 0xf5, 5, 0, 0, 0, 0]);
+        // One run of memory, from 0, of 1000 pages: 999 is 0b111_1100111.
+        expected.extend([1, 0, 0xe7, 7]);
         // 295 clean pages between 5 and 300: 0b10_0100111.
         expected.extend([2, 2, 2, 0xa7, 2, 0, 0, 1, 0, 0]);
         assert_eq!(small().to_bytes(), expected);
@@ -342,17 +373,36 @@ mod tests {
         assert_eq!(mistake(12, &[0; 8]), RecordingError::Pages(0));
         assert_eq!(mistake(12, &[0xff; 8]), RecordingError::Pages(u64::MAX));
         assert_eq!(mistake(20, &[0; 8]), RecordingError::Slot);
-        assert_eq!(mistake(12, &[44, 1]), RecordingError::Run { frame: 0, pages: 300 });
-        assert_eq!(mistake(35, &[9]), RecordingError::Cut { frame: 2, part: "the start of a run" });
-        let huge = [&small().to_bytes()[..28], &[1, 0], &[0xff; 12], &[0]].concat();
-        assert_eq!(Recording::from_bytes(&huge), Err(RecordingError::Run { frame: 0, pages: 1000 }));
+        let run = |place: &str, pages| RecordingError::Run { place: place.into(), pages };
+        assert_eq!(mistake(12, &[44, 1]), run("the memory", 300));
+        let cut = RecordingError::Cut { place: "frame 2".into(), part: "the start of a run" };
+        assert_eq!(mistake(39, &[9]), cut);
+        let huge = [&small().to_bytes()[..32], &[1, 0], &[0xff; 12], &[0]].concat();
+        assert_eq!(Recording::from_bytes(&huge), Err(run("frame 0", 1000)));
         assert_eq!(Recording::from_bytes(&[]), Err(RecordingError::Magic));
+    }
+
+    #[test]
+    fn holes_are_what_has_no_memory() {
+        let holes = |memory: &[u64]| {
+            let mut set = PfnSet::empty(9);
+            for &pfn in memory {
+                set.insert(Pfn(pfn));
+            }
+            let recording = Recording::new(9, SLOT).with_memory(&set);
+            recording.holes().map(|pfn| pfn.0).collect::<Vec<_>>()
+        };
+        assert_eq!(holes(&[1, 2, 5, 6]), [0, 3, 4, 7, 8]);
+        assert_eq!(holes(&[]), (0..9).collect::<Vec<_>>());
+        assert_eq!(Recording::new(9, SLOT).holes().count(), 0);
     }
 
     proptest! {
         #[test]
-        fn there_and_back(frames in prop::collection::vec(prop::collection::vec(0..5000_u64, 0..50), 0..20)) {
-            let recording = recording(5000, &frames);
+        fn there_and_back(frames in prop::collection::vec(prop::collection::vec(0..5000_u64, 0..50), 1..20)) {
+            let mut memory = PfnSet::empty(5000);
+            frames[0].iter().for_each(|&pfn| memory.insert_run(pfn..pfn + 1));
+            let recording = recording(5000, &frames).with_memory(&memory);
             prop_assert_eq!(Recording::from_bytes(&recording.to_bytes()), Ok(recording));
         }
 

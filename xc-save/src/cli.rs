@@ -9,6 +9,7 @@ use crate::console::{chain, say};
 use crate::domain_name::DomainName;
 use crate::exit::{self, Exit};
 use crate::flags::{Reporting, Tuning};
+use crate::forecast::rehearse;
 use crate::job::{Afterwards, Destination, Job};
 use crate::progress::Style;
 use crate::settings::{SettingError, Settings, Values};
@@ -59,6 +60,10 @@ pub struct Args {
     /// `xc-guest stop` decide later.
     #[arg(long)]
     pub hold: bool,
+
+    /// Move nothing: watch the guest for ten seconds, and predict what the save would come to.
+    #[arg(long, visible_alias = "predict")]
+    pub dry_run: bool,
 
     /// How the guest is moved.
     #[command(flatten)]
@@ -116,7 +121,7 @@ pub fn main(args: &Args) -> Exit {
         say(format_args!("xc-save: {note}"));
         return Exit::Usage;
     }
-    crate::run(&job)
+    if args.dry_run { rehearse(&job) } else { crate::run(&job) }
 }
 
 /// Says that a setting is wrong, and that nothing was touched.

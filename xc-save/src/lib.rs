@@ -14,6 +14,7 @@ pub mod envelope;
 mod error;
 pub mod exit;
 pub mod flags;
+mod forecast;
 mod guest;
 pub mod hand_over;
 mod host;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use engine::{Abort, Clock, Context, Link, SaveOptions, SaveReport, StreamSink, WallClock};
 use ffi::link::{ReceiveLink, SendLink, open_command, open_send};
 use ffi::signals::abort_on_signals;
-use policy::{bandwidth, stop};
+use policy::SpecError;
 use stream::xl::handshake::READY;
 
 use crate::audience::{Audience, Log};
@@ -18,7 +18,7 @@ use crate::guest::Guest;
 use crate::hand_over::{Departing, Dialogue, expect, hand_over};
 use crate::host::{self, Process};
 use crate::job::{Afterwards, Destination, Job};
-use crate::limits::{Limited, abort_on_timeout};
+use crate::limits::abort_on_timeout;
 use crate::metrics::{self, Metrics};
 use crate::progress::Measure;
 use crate::stats::Ending;
@@ -152,21 +152,17 @@ impl<'a> Run<'a> {
     }
 
     fn save(&self, guest: &mut impl Guest, link: &mut SendLink) -> Result<SaveReport, Error> {
-        let mut options = self.options();
+        let mut options = self.options()?;
         let mut audience = self.audience();
         let mut sink = StreamSink::new(link, guest.kind(), &self.clock, &self.abort);
         let mut context = Context { clock: &self.clock, observer: &mut audience, abort: &self.abort };
         Ok(engine::save(guest.source(), &mut sink, &mut options, &mut context)?)
     }
 
-    fn options(&self) -> SaveOptions {
+    fn options(&self) -> Result<SaveOptions, SpecError> {
         let settings = &self.job.settings;
-        // The settings' own check has already refused what cannot be made.
-        let stop = stop::by_name(&settings.stop).unwrap_or_else(|_| Box::new(stop::Xen));
-        let bandwidth =
-            bandwidth::by_name(&settings.bandwidth).unwrap_or_else(|_| Box::new(bandwidth::Unlimited));
-        let stop = Box::new(Limited::new(stop, settings));
-        SaveOptions { live: self.job.live, verify: self.job.verify, ..SaveOptions::live(stop, bandwidth) }
+        let policies = SaveOptions::live(settings.stop_policy()?, settings.bandwidth_policy()?);
+        Ok(SaveOptions { live: self.job.live, verify: self.job.verify, ..policies })
     }
 
     pub(crate) fn audience(&self) -> Audience {

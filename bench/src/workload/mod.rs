@@ -58,6 +58,7 @@ fn explain(error: SpecError) -> String {
         SpecError::BadValue { key, value, expected, .. } => format!("{key}={value} is not {expected}"),
         SpecError::NotKeyValue { text, .. } => format!("'{text}' is not key=value"),
         SpecError::Brackets { text, reason } => format!("'{text}': {reason}"),
+        error @ SpecError::Model { .. } => error.to_string(),
     }
 }
 

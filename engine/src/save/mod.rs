@@ -1,7 +1,6 @@
 //! The save loop: pre-copy in rounds, then stop-and-copy.
 
 mod failure;
-mod held;
 mod outlet;
 mod passes;
 mod report;
@@ -16,12 +15,12 @@ use policy::{Facts, GrowthSeries, Round};
 use stream::libxc::Record;
 
 use failure::{Failure, blame};
-use held::Held;
 use outlet::{Job, Outlet};
 use passes::Passes;
 
 pub use report::{SaveReport, Waterfall};
 
+use crate::held::Held;
 use crate::{
     BoxError, Context, DirtyTracker, Error, Event, PfnSet, Phase, RecordSink, SourceDomain, Toolstack,
 };

@@ -30,7 +30,7 @@ impl<'a> LibxlObserver<'a> {
             Phase::StopAndCopy => self.begin("Frames".into()),
             Phase::Verify => self.begin("Frames verify".into()),
             Phase::Close => self.happened("End of stream"),
-            Phase::State | Phase::Receive | Phase::Complete => {}
+            Phase::State | Phase::Watch | Phase::Receive | Phase::Complete => {}
         }
     }
 

@@ -22,7 +22,7 @@ use super::patterns::MAX_PATTERNS;
 const MAGIC: [u8; 8] = *b"DIRTYMKV";
 const VERSION: u32 = 1;
 /// The longest window that is read: with slots of 100 ms, 102 s.
-const MAX_WINDOW: usize = 1024;
+pub const MAX_WINDOW: usize = 1024;
 
 /// Why bytes are no model.
 #[derive(Debug, Error, PartialEq, Eq)]

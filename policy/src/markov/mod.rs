@@ -14,7 +14,7 @@ mod patterns;
 mod predict;
 mod ratio;
 
-pub use file::ModelError;
+pub use file::{MAX_WINDOW, ModelError};
 pub use finish::{Finish, find_finish, growth_platform};
 pub use model::Model;
 pub use predict::{ADJUST_AFTER, Predictor};

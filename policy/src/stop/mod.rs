@@ -21,7 +21,7 @@ pub use downtime::Downtime;
 pub use fni::Fni;
 pub use hybrid::Hybrid;
 pub use itc::Itc;
-pub use parse::{NAMES, by_name, with_model};
+pub use parse::{NAMES, ReadModel, by_name, with_models};
 pub use predictive::Predictive;
 pub use psc::Psc;
 pub use xen::Xen;

@@ -20,33 +20,36 @@ pub const NAMES: [&str; 12] = [
     "itc[:trust=1,distrust=2]",
     "downtime:300ms",
     "deadline:60s[,then=stop|abort]",
-    "fm[:window=50,tolerance=0.25,rounds=29]",
-    "am[:m=5,window=50,tolerance=0.25,rounds=29]",
+    "fm[:model=FILE,window=50,tolerance=0.25,rounds=29]",
+    "am[:m=5,model=FILE,window=50,tolerance=0.25,rounds=29]",
     "any(POLICY,...)",
     "all(POLICY,...)",
 ];
 
+/// Reads the model that `model=` names; a failure says why.
+pub type ReadModel<'a> = dyn Fn(&str) -> Result<Model, String> + 'a;
+
 /// Makes the policy that `text` (`NAME[:key=value,...]`, or `any(...)` or `all(...)` of such) names.
 ///
-/// `fm` and `am` then learn from what they see of the guest; see [`with_model`].
+/// `fm` and `am` then learn from what they see of the guest: nothing is read here; see [`with_models`].
 ///
 /// # Errors
 /// A [`SpecError`] that lists what exists and what was expected.
 pub fn by_name(text: &str) -> Result<Box<dyn StopPolicy>, SpecError> {
-    policy(text, None, 0)
+    policy(text, &|_| Err("no files are read here".into()), 0)
 }
 
-/// As [`by_name`], but every `fm` and `am` in it predicts with this model.
+/// As [`by_name`], where `fm` and `am` may have a trained model: `am:model=FILE`, of which `read` makes the model.
 ///
 /// # Errors
-/// As [`by_name`].
-pub fn with_model(text: &str, model: &Model) -> Result<Box<dyn StopPolicy>, SpecError> {
-    policy(text, Some(model), 0)
+/// As [`by_name`], and [`SpecError::Model`] when `read` fails.
+pub fn with_models(text: &str, read: &ReadModel<'_>) -> Result<Box<dyn StopPolicy>, SpecError> {
+    policy(text, read, 0)
 }
 
-fn policy(text: &str, model: Option<&Model>, depth: usize) -> Result<Box<dyn StopPolicy>, SpecError> {
+fn policy(text: &str, read: &ReadModel<'_>, depth: usize) -> Result<Box<dyn StopPolicy>, SpecError> {
     if let Some((name, rest)) = text.split_once('(') {
-        return combination(text, name, rest, model, depth);
+        return combination(text, name, rest, read, depth);
     }
     let mut spec: Spec = text.parse()?;
     match spec.name.as_str() {
@@ -61,8 +64,8 @@ fn policy(text: &str, model: Option<&Model>, depth: usize) -> Result<Box<dyn Sto
         "itc" => Ok(Box::new(Itc::from_spec(spec)?)),
         "downtime" => Ok(Box::new(Downtime::from_spec(spec)?)),
         "deadline" => Ok(Box::new(Deadline::from_spec(spec)?)),
-        "fm" => Ok(Box::new(Predictive::feedback(spec, model)?)),
-        "am" => Ok(Box::new(Predictive::adjustment(spec, model)?)),
+        "fm" => Ok(Box::new(Predictive::feedback(spec, read)?)),
+        "am" => Ok(Box::new(Predictive::adjustment(spec, read)?)),
         _ => Err(unknown(spec.name)),
     }
 }
@@ -75,7 +78,7 @@ fn combination(
     text: &str,
     name: &str,
     rest: &str,
-    model: Option<&Model>,
+    read: &ReadModel<'_>,
     depth: usize,
 ) -> Result<Box<dyn StopPolicy>, SpecError> {
     let wrong = |reason| SpecError::Brackets { text: text.into(), reason };
@@ -89,7 +92,7 @@ fn combination(
     }
     let list = rest.strip_suffix(')').ok_or_else(|| wrong("it does not end with its bracket"))?;
     let parts = split(list).ok_or_else(|| wrong("the brackets do not pair"))?;
-    let members = parts.iter().map(|part| policy(part, model, depth + 1)).collect::<Result<_, _>>()?;
+    let members = parts.iter().map(|part| policy(part, read, depth + 1)).collect::<Result<_, _>>()?;
     Ok(Box::new(Combination { quorum, members }))
 }
 
@@ -124,6 +127,22 @@ fn is_parameter(part: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn model() -> Model {
+        Model::learn(&[&[1, 2, 3]], std::time::Duration::from_millis(100), 1).unwrap()
+    }
+
+    #[test]
+    fn a_model_is_read_where_it_is_named() {
+        let read = |file: &str| if file == "there" { Ok(model()) } else { Err("no such file".into()) };
+        assert!(with_models("any(am:m=3,model=there,fm)", &read).is_ok());
+        let mistake = |text| with_models(text, &read).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(
+            mistake("all(xen,fm:model=gone)"),
+            "policy 'fm': cannot read the model 'gone': no such file"
+        );
+        assert!(by_name("am:model=there").is_err());
+    }
+
     fn mistake(text: &str) -> String {
         by_name(text).map(|_| ()).unwrap_err().to_string()
     }
@@ -133,7 +152,7 @@ mod tests {
         for name in NAMES {
             let text = name.replace(['[', ']'], "").replace("=N", "=3").replace("stop|abort", "stop");
             let text = text.replace("POLICY,...", "xen,psc");
-            let known = by_name(&text).map(|policy| policy.name());
+            let known = with_models(&text, &|_| Ok(model())).map(|policy| policy.name());
             assert_eq!(known, Ok(text.split([':', '(']).next().unwrap()));
         }
     }

@@ -1,4 +1,4 @@
-use super::{Decision, StopPolicy};
+use super::{Decision, ReadModel, StopPolicy};
 use crate::growth::resampled;
 use crate::markov::{ADJUST_AFTER, Model, Predictor, WINDOW, find_finish, matches};
 use crate::{Facts, Spec, SpecError, units};
@@ -12,7 +12,7 @@ const ROUNDS: usize = 29;
 /// How far the curve is predicted, in slots: with slots of 100 ms, 100 s.
 const HORIZON: usize = 1000;
 
-/// `fm[:window=50,tolerance=0.25,rounds=29]` and `am[:m=5,...]`: suspend the guest when it is predicted to have the
+/// `fm[:model=FILE,window=50,tolerance=0.25,rounds=29]` and `am[:m=5,...]`: suspend the guest when it is predicted to have the
 /// least to send.
 ///
 /// Chen and Cao, *Prediction-Based Optimization of Live Virtual Machine Migration*, Algorithms 1 and 2, with the
@@ -46,30 +46,32 @@ struct Plan {
 
 impl Predictive {
     /// FM.
-    pub(super) fn feedback(spec: Spec, model: Option<&Model>) -> Result<Self, SpecError> {
-        Self::from_spec("fm", spec, None, model, "window, tolerance, rounds")
+    pub(super) fn feedback(spec: Spec, read: &ReadModel<'_>) -> Result<Self, SpecError> {
+        Self::from_spec("fm", spec, None, read, "model, window, tolerance, rounds")
     }
 
     /// AM.
-    pub(super) fn adjustment(mut spec: Spec, model: Option<&Model>) -> Result<Self, SpecError> {
+    pub(super) fn adjustment(mut spec: Spec, read: &ReadModel<'_>) -> Result<Self, SpecError> {
         let m = spec.take("m", "a whole number", |v| v.parse().ok())?.unwrap_or(ADJUST_AFTER);
-        Self::from_spec("am", spec, Some(m), model, "m, window, tolerance, rounds")
+        Self::from_spec("am", spec, Some(m), read, "m, model, window, tolerance, rounds")
     }
 
     fn from_spec(
         name: &'static str,
         mut spec: Spec,
         adjust_after: Option<u32>,
-        model: Option<&Model>,
+        read: &ReadModel<'_>,
         known: &'static str,
     ) -> Result<Self, SpecError> {
         let positive = |v: &str| v.parse().ok().filter(|&window| window > 0);
         let window = spec.take("window", "a whole number above 0", positive)?.unwrap_or(WINDOW);
         let tolerance = spec.take("tolerance", "a number above 0", units::above(0.0))?.unwrap_or(TOLERANCE);
         let rounds = spec.take("rounds", "a whole number", |v| v.parse().ok())?.unwrap_or(ROUNDS);
+        let file = spec.take("model", "a file", |v| Some(v.to_owned()))?;
         spec.finish(known)?;
-        let predictor = Predictor { adjust_after };
-        Ok(Self { name, predictor, model: model.cloned(), window, tolerance, rounds, plan: None })
+        let failed = |file, reason| SpecError::Model { name: name.into(), file, reason };
+        let model = file.map(|file| read(&file).map_err(|reason| failed(file, reason))).transpose()?;
+        Ok(Self { name, predictor: Predictor { adjust_after }, model, window, tolerance, rounds, plan: None })
     }
 
     /// The growth so far, in slots of the model's length.
@@ -143,7 +145,7 @@ mod tests {
 
     use super::*;
     use crate::Round;
-    use crate::stop::{rig, with_model};
+    use crate::stop::{rig, with_models};
 
     const SLOT: Duration = Duration::from_millis(100);
 
@@ -154,6 +156,10 @@ mod tests {
 
     fn model() -> Model {
         Model::learn(&[&growth(40)], SLOT, 4).unwrap()
+    }
+
+    fn trained(name: &str) -> Box<dyn StopPolicy> {
+        with_models(&format!("{name}:model=here"), &|_| Ok(model())).unwrap()
     }
 
     /// After one round at 100 pages a slot, `slots` slots into the guest, with `dirty` pages to send.
@@ -172,7 +178,7 @@ mod tests {
     #[test]
     fn both_wait_for_the_calm_slot() {
         for name in ["fm", "am"] {
-            let mut policy = with_model(name, &model()).unwrap();
+            let mut policy = trained(name);
             // 100 pages take slot 10; 90 more take slot 11; 90 more take slot 12, which is calm.
             assert_eq!(decide(policy.as_mut(), 9, 100), Decision::Continue, "{name}");
             assert_eq!(decide(policy.as_mut(), 10, 90), Decision::Continue, "{name}");
@@ -183,11 +189,11 @@ mod tests {
 
     #[test]
     fn the_finish_ends_it_and_so_does_having_as_little_before() {
-        let mut at_the_finish = with_model("fm", &model()).unwrap();
+        let mut at_the_finish = trained("fm");
         decide(at_the_finish.as_mut(), 9, 100);
         // Slot 12 was planned with 10 pages.
         assert!(matches!(decide(at_the_finish.as_mut(), 12, 12), Decision::StopAndCopy(_)));
-        let mut before = with_model("fm", &model()).unwrap();
+        let mut before = trained("fm");
         decide(before.as_mut(), 9, 100);
         assert_eq!(decide(before.as_mut(), 10, 11), Decision::Continue);
         assert!(matches!(decide(before.as_mut(), 10, 10), Decision::StopAndCopy(_)));
@@ -202,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_deviation_makes_a_new_plan() {
-        let mut policy = Predictive::feedback("fm".parse().unwrap(), Some(&model())).unwrap();
+        let mut policy = Predictive::feedback("fm:model=here".parse().unwrap(), &|_| Ok(model())).unwrap();
         decide(&mut policy, 9, 100);
         assert_eq!(policy.plan.as_ref().map(|plan| (plan.made_at, plan.finish)), Some((9, 12)));
         decide(&mut policy, 10, 90);
@@ -216,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_series_in_other_slots_is_converted() {
-        let policy = Predictive::feedback("fm".parse().unwrap(), Some(&model())).unwrap();
+        let policy = Predictive::feedback("fm:model=here".parse().unwrap(), &|_| Ok(model())).unwrap();
         let facts = Facts { growth: &[50, 40, 6, 4], slot: SLOT / 2, ..Facts::default() };
         assert_eq!(policy.history(&facts), [90, 10]);
     }

@@ -8,6 +8,7 @@ mod files;
 mod manual;
 mod migrate;
 mod migrate_trouble;
+mod predict;
 mod receiver;
 mod settings;
 mod usage;

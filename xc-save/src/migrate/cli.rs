@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::predict::{Learn, Predict, Record};
 use crate::domain_name::DomainName;
 use crate::exit;
 use crate::flags::{Reporting, Tuning};
@@ -20,6 +21,11 @@ Examples:
   xc-migrate status                        what moves here
   xc-migrate cancel host:web               the guest runs on here, within a second
   xc-migrate doctor other                  what is missing
+  xc-migrate predict --link-rate 10G host:web
+                                           what it would come to, under every policy
+  xc-migrate record --for 60s host:web web.rec && xc-migrate learn web.rec -o web.model
+  xc-migrate --stop am:model=web.model host:web other
+                                           suspend it when the least is predicted to be left
 
 Settings: /etc/xen/xc-migrate.toml, overridden by XC_MIGRATE_* in the environment, overridden by flags;
 `xc-migrate config` shows what is in force.";
@@ -63,6 +69,12 @@ pub(super) enum Command {
     },
     /// Show the settings in force, and where each comes from.
     Config,
+    /// Record which pages a guest writes, for `learn` and `predict`; the guest runs on as before.
+    Record(Record),
+    /// Make a model of recordings, with which --stop fm and am predict.
+    Learn(Learn),
+    /// Predict what a migration would come to, under the chosen and under every other policy.
+    Predict(Predict),
     /// Look for what could keep a migration from working, and say what to do about it.
     Doctor {
         /// Look at the way to this host too: a name, or tcp://HOST:PORT.
@@ -104,6 +116,10 @@ pub(super) struct Move {
     /// Keep the guest here, suspended, as NAME--migratedaway, instead of ending it.
     #[arg(long)]
     pub(super) hold: bool,
+
+    /// Move nothing: watch the guest for ten seconds, and predict what the migration would come to.
+    #[arg(long, visible_alias = "predict")]
+    pub(super) dry_run: bool,
 
     #[command(flatten)]
     pub(super) tuning: Tuning,

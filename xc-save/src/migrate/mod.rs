@@ -2,6 +2,7 @@
 
 mod cli;
 mod doctor;
+mod predict;
 mod show;
 
 use ffi::link::LinkSpec;
@@ -9,6 +10,7 @@ use ffi::link::LinkSpec;
 use crate::cli::wrong_setting;
 use crate::console::say;
 use crate::exit::Exit;
+use crate::forecast::rehearse;
 use crate::job::{Afterwards, Destination, Job};
 use crate::settings::{Flags, SSH, SettingError, Settings, Values};
 use crate::{log, notes};
@@ -27,6 +29,9 @@ pub fn main(args: &Args) -> Exit {
         Some(Command::Status { id, json }) => show::status(id.as_ref(), *json),
         Some(Command::Cancel { id }) => show::cancel(id),
         Some(Command::Config) => show::config(),
+        Some(Command::Record(args)) => predict::record(args),
+        Some(Command::Learn(args)) => predict::learn(args),
+        Some(Command::Predict(args)) => predict::predict(args),
         Some(Command::Doctor { host }) => doctor::run(host.as_deref()),
         None => move_guest(&args.movement, args.reporting.flags()),
     }
@@ -49,7 +54,7 @@ fn move_guest(movement: &Move, reporting: Flags) -> Exit {
         say(format_args!("{NAME}: {note}"));
         return Exit::Usage;
     }
-    crate::run(&job)
+    if movement.dry_run { rehearse(&job) } else { crate::run(&job) }
 }
 
 fn job(movement: &Move, mut flags: Flags) -> Result<Option<Job>, SettingError> {

@@ -54,6 +54,7 @@ pub(super) fn title(phase: Phase) -> String {
         Phase::StopAndCopy => "stop and copy".into(),
         Phase::Verify => "verifying".into(),
         Phase::State | Phase::Close => "state".into(),
+        Phase::Watch => "watching".into(),
         Phase::Receive => "receiving".into(),
         Phase::Complete => "completing".into(),
     }

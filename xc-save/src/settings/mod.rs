@@ -2,6 +2,7 @@
 //! by default.
 
 mod file;
+mod policies;
 mod values;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use policy::{bandwidth, stop, units};
 use crate::progress::Style;
 
 pub use file::{CONFIG_VARIABLE, DEFAULT_CONFIG};
+pub(crate) use policies::rate_text;
 pub use values::{Origin, SettingError, Values};
 
 /// Something that can be set, by its name in the configuration file. Its variable is `XC_MIGRATE_` and the name in
@@ -195,7 +197,7 @@ pub(crate) fn bandwidth_help() -> String {
 }
 
 fn stop_policy(text: &str) -> Result<(), String> {
-    stop::by_name(text).map(|_| ()).map_err(|error| error.to_string())
+    policies::by_name(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn bandwidth_policy(text: &str) -> Result<(), String> {

@@ -1,9 +1,9 @@
-//! What the save holds of the source, and how it gives it back.
+//! What a run holds of the source, and how it gives it back.
 
 use crate::{BoxError, DirtyTracker, PfnSet, Toolstack, domain::Harvest};
 
 /// The source's tracker and toolstack, with what was switched on. Dropping it undoes all of it.
-pub(super) struct Held<'a> {
+pub(crate) struct Held<'a> {
     tracker: &'a mut dyn DirtyTracker,
     toolstack: &'a mut dyn Toolstack,
     tracking: bool,
@@ -12,12 +12,12 @@ pub(super) struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    pub(super) fn new(tracker: &'a mut dyn DirtyTracker, toolstack: &'a mut dyn Toolstack) -> Self {
+    pub(crate) fn new(tracker: &'a mut dyn DirtyTracker, toolstack: &'a mut dyn Toolstack) -> Self {
         Self { tracker, toolstack, tracking: false, device_log: false, suspended: false }
     }
 
     /// Switches log-dirty on, for the guest and for its devices.
-    pub(super) fn start_tracking(&mut self) -> Result<(), BoxError> {
+    pub(crate) fn start_tracking(&mut self) -> Result<(), BoxError> {
         self.tracker.start()?;
         self.tracking = true;
         self.toolstack.log_device_writes(true)?;
@@ -26,7 +26,7 @@ impl<'a> Held<'a> {
     }
 
     /// Switches log-dirty off.
-    pub(super) fn stop_tracking(&mut self) -> Result<(), BoxError> {
+    pub(crate) fn stop_tracking(&mut self) -> Result<(), BoxError> {
         let guest = if self.tracking { self.tracker.stop() } else { Ok(()) };
         self.tracking &= guest.is_err();
         let devices = if self.device_log { self.toolstack.log_device_writes(false) } else { Ok(()) };
@@ -34,28 +34,28 @@ impl<'a> Held<'a> {
         guest.and(devices)
     }
 
-    pub(super) fn suspend(&mut self) -> Result<(), BoxError> {
+    pub(crate) fn suspend(&mut self) -> Result<(), BoxError> {
         // Before the call: a suspend that failed half-way is undone as well.
         self.suspended = true;
         self.toolstack.suspend()
     }
 
-    pub(super) fn harvest(&mut self, into: &mut PfnSet) -> Result<(), BoxError> {
+    pub(crate) fn harvest(&mut self, into: &mut PfnSet) -> Result<(), BoxError> {
         let when = if self.suspended { Harvest::Final } else { Harvest::Live };
         self.tracker.harvest(into, when)
     }
 
-    pub(super) fn peek(&mut self, into: &mut PfnSet) -> Result<(), BoxError> {
+    pub(crate) fn peek(&mut self, into: &mut PfnSet) -> Result<(), BoxError> {
         self.tracker.peek(into)
     }
 
     /// The save is complete: the source stays suspended.
-    pub(super) fn keep_suspended(&mut self) {
+    pub(crate) fn keep_suspended(&mut self) {
         self.suspended = false;
     }
 
     /// Makes the source run as before. The guest first: every moment that it stands still counts.
-    pub(super) fn undo(&mut self) -> Result<(), BoxError> {
+    pub(crate) fn undo(&mut self) -> Result<(), BoxError> {
         let resumed = if self.suspended { self.toolstack.resume() } else { Ok(()) };
         self.suspended &= resumed.is_err();
         let untracked = self.stop_tracking();
