@@ -41,6 +41,11 @@ pub struct Args {
     #[arg(long = "as", value_name = "host:NAME")]
     pub name: Option<HostName>,
 
+    /// Fill this PV or PVH domain, which `xl create -p` made and which never ran, from a bare libxc stream, as
+    /// `xc-save --bare` writes it; it stays paused.
+    #[arg(long, value_name = "DOMID")]
+    pub into: Option<u32>,
+
     /// Leave the guest paused; `xl unpause NAME` or `xc-guest resume NAME` lets it run.
     #[arg(short, long)]
     pub paused: bool,
@@ -69,6 +74,7 @@ impl Args {
             from: Origin::Link(self.link.clone()),
             config: self.config.clone(),
             name: self.name.clone(),
+            into: self.into,
             paused: self.paused,
             no_wait: self.no_wait,
             debug: self.debug,

@@ -62,6 +62,14 @@ pub enum Error {
     /// `xl` failed.
     #[error(transparent)]
     Xl(#[from] xl::Error),
+    /// Xen refused.
+    #[error("cannot reach the domain without xl")]
+    Xen(#[source] BoxError),
+    /// A build without Xen's libraries.
+    #[error(
+        "this build has none of Xen's libraries in it; build it where libxen-dev and libclang are installed"
+    )]
+    NoXen,
     /// The save helper failed.
     #[error(transparent)]
     Remote(#[from] Failure),

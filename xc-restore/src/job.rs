@@ -36,6 +36,8 @@ pub struct Job {
     pub config: Option<PathBuf>,
     /// The guest's name here.
     pub name: Option<HostName>,
+    /// Not a domain of its own, but this one, from a bare libxc stream.
+    pub into: Option<u32>,
     /// Leave it paused.
     pub paused: bool,
     /// Do not wait in the background for its end.

@@ -9,6 +9,11 @@ pub mod envelope;
 mod error;
 mod host;
 pub mod image;
+#[cfg(feature = "xen")]
+mod into;
+#[cfg(not(feature = "xen"))]
+#[path = "no_into.rs"]
+mod into;
 pub mod job;
 pub mod migrate_receive;
 mod run;

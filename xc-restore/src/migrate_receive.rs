@@ -56,6 +56,7 @@ impl Args {
             from: Origin::Migration,
             config: None,
             name: self.name.clone(),
+            into: None,
             paused: self.paused,
             no_wait: self.no_wait,
             debug: self.debug,

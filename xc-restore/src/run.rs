@@ -16,7 +16,7 @@ use xc_save::stats::Ending;
 use crate::host::{self, HostTarget, NameUse};
 use crate::job::{Job, Origin};
 use crate::take_over::{self, NotStarted, take_over};
-use crate::{Error, envelope, stats, xen};
+use crate::{Error, envelope, into, stats, xen};
 
 /// Does what the job says; prints the errors and, last, where the guest is.
 #[must_use]
@@ -74,6 +74,9 @@ impl Run<'_> {
     fn all(&mut self) -> Result<String, Error> {
         abort_on_signals(&self.abort).map_err(Error::Signals)?;
         let mut link = self.connect()?;
+        if let Some(domid) = self.job.into {
+            return into::receive(self, domid, link);
+        }
         // A source on this same host has the name until it gives the guest away.
         let name_use = if link.is_duplex() { NameUse::FreeAtStart } else { NameUse::FreeNow };
         let mut input = Input::new(&mut link);

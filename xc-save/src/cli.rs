@@ -65,6 +65,11 @@ pub struct Args {
     #[arg(long, visible_alias = "predict")]
     pub dry_run: bool,
 
+    /// Of a PV or PVH domain, write the libxc stream alone, without xl and libxl around it; `xc-restore --into` takes
+    /// it.
+    #[arg(long)]
+    pub bare: bool,
+
     /// How the guest is moved.
     #[command(flatten)]
     pub tuning: Tuning,
@@ -89,6 +94,7 @@ impl Args {
             verify: self.tuning.debug,
             afterwards: self.afterwards(),
             paused_there: false,
+            bare: self.bare,
             preserve_domid: self.preserve_domid,
             config: self.config.clone(),
             settings: Settings::from(&values),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use ffi::host::names;
 
 /// What xl calls a domain that it has given away.
-const AWAY: &str = "--migratedaway";
+pub(crate) const AWAY: &str = "--migratedaway";
 
 /// A domain of any world.
 #[derive(Clone, Debug, PartialEq, Eq)]

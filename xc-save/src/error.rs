@@ -74,6 +74,17 @@ pub enum Error {
     /// The save helper cannot be heard.
     #[error("cannot hear the save helper")]
     Front(#[source] io::Error),
+    /// A bare stream has no place for answers.
+    #[error("--bare writes to a file or a pipe; a target that answers wants all of xl's layers")]
+    BareAnswer,
+    /// Xen refused.
+    #[error("cannot reach the domain without xl")]
+    Xen(#[source] BoxError),
+    /// A build without Xen's libraries.
+    #[error(
+        "this build has none of Xen's libraries in it; build it where libxen-dev and libclang are installed"
+    )]
+    NoXen,
     /// The save helper failed.
     #[error(transparent)]
     Remote(#[from] remote::Failure),

@@ -69,6 +69,8 @@ pub struct Job {
     pub afterwards: Afterwards,
     /// Whether the guest stays paused on the target.
     pub paused_there: bool,
+    /// Without `xl`, and without its layers around the stream. For Xen domains.
+    pub bare: bool,
     /// The guest keeps its domain id. Only a Xen domain has one.
     pub preserve_domid: bool,
     /// A file with the configuration to send instead of the guest's own.

@@ -1,6 +1,7 @@
 //! The last line: where the guest is now, and what to do if that is not where it should be.
 
 use crate::Error;
+use crate::domain_name::DomainName;
 use crate::hand_over;
 use crate::job::{Afterwards, Job};
 
@@ -10,6 +11,8 @@ pub(crate) fn after_failure(failure: &Error, job: &Job) -> String {
     let held = domain.held();
     let (resume, end) = (domain.resume(&held), domain.end(&held));
     match failure {
+        // A Xen domain that was found is asked for.
+        _ if matches!(domain, DomainName::Xen(_)) => format!("nothing was done to {domain}"),
         Error::Attach(_) => format!("nothing was done to {domain}"),
         Error::HandOver(hand_over::Error::Undecided(_)) => format!(
             "{domain} is suspended here as {held}; if it does not run on the target, resume it with {resume}, if it \

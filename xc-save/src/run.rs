@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
         Ok(engine::save(guest.source(), &mut sink, &mut options, &mut context)?)
     }
 
-    fn options(&self) -> Result<SaveOptions, SpecError> {
+    pub(crate) fn options(&self) -> Result<SaveOptions, SpecError> {
         let settings = &self.job.settings;
         let policies = SaveOptions::live(settings.stop_policy()?, settings.bandwidth_policy()?);
         Ok(SaveOptions { live: self.job.live, verify: self.job.verify, ..policies })

@@ -4,7 +4,8 @@
 # success, after failure, and after a Ctrl-C at a random moment.
 . ./lib.sh
 type=$1 mem=${2:-32} seed=${3:-$(date +%s)}
-PATH=/share/in:$PATH
+# Over 9p a program starts slowly.
+mkdir -p /tmp/bin && cp /share/in/xc-* /share/in/libxl-save-helper /tmp/bin && PATH=/tmp/bin:$PATH
 n=c-$type
 echo "seed $seed"
 
@@ -51,6 +52,14 @@ ends 0 xc-save -c $n /tmp/s && last_line 'runs on here' && alone
 verdict $? "$n: xc-save -c"
 ends 0 xc-save -p $n - > /tmp/s && last_line 'is paused here' && [ "$(state $n)" = p ] && xl unpause $n && alone
 verdict $? "$n: xc-save -p to standard output"
+ends 0 xc-save --live --bare -c $n /tmp/s && alone
+verdict $? "$n: xc-save --bare"
+if [ "$type" = pvh ]; then
+    sed 's/^name = .*/name = "into"/' /tmp/$n.cfg > /tmp/into.cfg
+    xl create -p /tmp/into.cfg && ends 0 xc-restore --into "$(xl domid into)" /tmp/s && xl unpause into && alive into
+    verdict $? "$n: xc-restore --into"
+    xl destroy into
+fi
 rm -f /tmp/s /tmp/t
 
 ends 0 xc-migrate -s '' $n xc-migrate-receive && last_line "$n runs on the target" && alone
@@ -60,8 +69,9 @@ verdict $? "$n: xc-migrate to xl migrate-receive"
 with stock xl migrate -s '' $n xc-migrate-receive && alone
 verdict $? "$n: xl migrate to xc-migrate-receive"
 xc-restore tcp://127.0.0.1:7000 &
+receiver=$!
 sleep 1
-ends 0 xc-migrate --debug $n tcp://127.0.0.1:7000 && wait $! && alone
+ends 0 xc-migrate --debug $n tcp://127.0.0.1:7000 && wait $receiver && alone
 verdict $? "$n: xc-migrate --debug over TCP"
 
 mount -t tmpfs -o size=4m tmpfs /mnt
@@ -74,7 +84,7 @@ ends 1 xc-migrate -s '' $n 'head -c 3000000 | xc-migrate-receive' && last_line '
 verdict $? "$n: a target that dies"
 ends 3 xc-migrate --bandwidth fixed:rate=40M --timeout 2s -s '' $n xc-migrate-receive && alone
 verdict $? "$n: --timeout"
-ends 1 xc-save nobody /tmp/s && [ ! -e /tmp/s ]
+ends 1 xc-save nobody /tmp/s && last_line 'nothing was done' && [ ! -e /tmp/s ]
 verdict $? "no such domain"
 
 # moments N SECONDS: N random moments within that time

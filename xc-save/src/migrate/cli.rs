@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::predict::{Learn, Predict, Record};
-use crate::domain_name::DomainName;
+use crate::domain_name::{DomainName, XenName};
 use crate::exit;
 use crate::flags::{Reporting, Tuning};
 
@@ -66,6 +66,11 @@ pub(super) enum Command {
     Cancel {
         /// Which, as it was named when it was started.
         id: DomainName,
+    },
+    /// Let a Xen domain run that a migration left suspended here. Make sure that it runs nowhere else.
+    Resume {
+        /// Its name or id.
+        domain: XenName,
     },
     /// Show the settings in force, and where each comes from.
     Config,

@@ -28,6 +28,7 @@ pub fn main(args: &Args) -> Exit {
     match &args.command {
         Some(Command::Status { id, json }) => show::status(id.as_ref(), *json),
         Some(Command::Cancel { id }) => show::cancel(id),
+        Some(Command::Resume { domain }) => show::resume(domain),
         Some(Command::Config) => show::config(),
         Some(Command::Record(args)) => predict::record(args),
         Some(Command::Learn(args)) => predict::learn(args),
@@ -70,6 +71,7 @@ fn job(movement: &Move, mut flags: Flags) -> Result<Option<Job>, SettingError> {
         verify: movement.tuning.debug,
         afterwards: if movement.hold { Afterwards::Hold } else { Afterwards::End },
         paused_there: movement.paused,
+        bare: false,
         preserve_domid: movement.preserve_domid,
         config: movement.config.clone(),
         settings,

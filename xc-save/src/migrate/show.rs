@@ -6,10 +6,11 @@ use super::NAME;
 use crate::cli::wrong_setting;
 use crate::console::{chain, data, say};
 use crate::control::{self, Cancelled, Status};
-use crate::domain_name::DomainName;
+use crate::domain_name::{DomainName, XenName};
 use crate::exit::Exit;
 use crate::host;
-use crate::settings::Values;
+use crate::settings::{Settings, Values};
+use crate::xen;
 
 /// Bytes in a MiB.
 const MIB: f64 = (1 << 20) as f64;
@@ -65,6 +66,24 @@ pub(super) fn cancel(id: &DomainName) -> Exit {
             Exit::Failed
         }
         Err(error) => failed(&error),
+    }
+}
+
+/// Lets a suspended Xen domain run.
+pub(super) fn resume(domain: &XenName) -> Exit {
+    let settings = match Values::load(Vec::new()) {
+        Ok(values) => Settings::from(&values),
+        Err(error) => return wrong_setting(NAME, &error),
+    };
+    match xen::resume(domain, &settings) {
+        Ok(place) => {
+            say(place);
+            Exit::Done
+        }
+        Err(error) => {
+            say(format_args!("{NAME}: {}", chain(&error)));
+            Exit::Failed
+        }
     }
 }
 

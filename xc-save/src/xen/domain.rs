@@ -12,7 +12,7 @@ use crate::settings::Settings;
 pub struct Attached {
     pub(super) xl: Xl,
     name: XenName,
-    found: Domain,
+    pub(super) found: Domain,
 }
 
 impl Attached {
@@ -21,13 +21,18 @@ impl Attached {
     /// # Errors
     /// When there is none, or it does not run, or there is no `xl`.
     pub(super) fn find(name: &XenName, settings: &Settings) -> Result<Self, Error> {
-        let xl = helper::xl(&settings.xl, settings.helper.as_deref())?;
-        let found = xl.find(&name.0)?.ok_or_else(|| Error::NoDomain(name.to_string()))?;
-        match found.state {
-            _ if found.id == 0 => Err(Error::ThisHost),
-            State::Runs | State::Paused => Ok(Self { xl, name: name.clone(), found }),
+        let domain = Self::any(name, helper::xl(&settings.xl, settings.helper.as_deref())?)?;
+        match domain.found.state {
+            _ if domain.found.id == 0 => Err(Error::ThisHost),
+            State::Runs | State::Paused => Ok(domain),
             state => Err(Error::NotRunning(name.to_string(), state)),
         }
+    }
+
+    /// The same, whatever it does.
+    pub(super) fn any(name: &XenName, xl: Xl) -> Result<Self, Error> {
+        let found = xl.find(&name.0)?.ok_or_else(|| Error::NoDomain(name.to_string()))?;
+        Ok(Self { xl, name: name.clone(), found })
     }
 
     pub(super) fn id(&self) -> String {
@@ -44,6 +49,10 @@ impl Attached {
     /// Lets it run, or stay paused, as it was found.
     pub(super) fn unpause(&self) -> Result<(), XlError> {
         if self.found.state == State::Paused { Ok(()) } else { self.xl.order(["unpause", &self.id()]) }
+    }
+
+    pub(super) fn pause(&self) -> Result<(), XlError> {
+        self.xl.order(["pause", &self.id()])
     }
 
     pub(super) fn destroy(&self) -> Result<(), XlError> {

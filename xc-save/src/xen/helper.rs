@@ -31,6 +31,11 @@ pub fn xl(program: &Path, helper: Option<&Path>) -> Result<Xl, NoHelper> {
     if !helper.is_file() {
         return Err(NoHelper(helper));
     }
+    Ok(Xl { helper, ..without(program) })
+}
+
+/// `xl` for what moves no memory.
+pub(super) fn without(program: &Path) -> Xl {
     let loud = tracing::enabled!(tracing::Level::INFO);
-    Ok(Xl { program: program.to_owned(), helper, loud })
+    Xl { program: program.to_owned(), helper: PathBuf::new(), loud }
 }

@@ -5,9 +5,15 @@
 //! hand-over is the one that guest processes have, and no moment of it is guessed. Where the domain is in the end is
 //! asked, never concluded.
 
+#[cfg(feature = "xen")]
+mod bare;
+#[cfg(not(feature = "xen"))]
+#[path = "no_bare.rs"]
+mod bare;
 mod domain;
 mod helper;
 mod migrate;
+mod resume;
 mod save;
 
 use std::ffi::OsString;
@@ -24,6 +30,7 @@ use crate::run::Run;
 
 pub use domain::Attached;
 pub use helper::{NoHelper, xl};
+pub(crate) use resume::resume;
 
 /// Moves a domain; returns where it is then.
 pub(crate) fn move_away(run: &mut Run<'_>, name: &XenName) -> Result<String, Error> {
@@ -33,6 +40,9 @@ pub(crate) fn move_away(run: &mut Run<'_>, name: &XenName) -> Result<String, Err
     run.register = run.enter();
     let link = run.connect()?;
     run.limit();
+    if run.job.bare {
+        return bare::save(run, &domain, link);
+    }
     if link.is_duplex() { migrate::migrate(run, &domain, link) } else { save::save(run, &domain, link) }
 }
 
