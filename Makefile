@@ -10,6 +10,9 @@ STATIC_TARGET = x86_64-unknown-linux-gnu
 
 BINARIES = xc-save xc-migrate xc-restore xc-migrate-receive xc-image xc-guest xc-bench xc-pagemod
 RELEASE_DIR = $(or $(CARGO_TARGET_DIR),target)/release
+# Xen's headers and libraries are no need of those who have no Xen; `scripts/deps xen` installs them.
+XEN_FEATURES = $$(scripts/has-xen && echo --features xc-restore/xen)
+HELPER_DIR = $(DESTDIR)$(PREFIX)/libexec/xc
 DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/xc-migrate
 
 .DEFAULT_GOAL = help
@@ -66,10 +69,13 @@ install: release ## Install commands, manual pages and completions below DESTDIR
 copy:
 	install -d $(DESTDIR)$(PREFIX)/bin $(DOC_DIR)
 	install -m 755 $(BINARIES:%=$(RELEASE_DIR)/%) $(DESTDIR)$(PREFIX)/bin
+	if scripts/has-xen; then install -D -m 755 -t $(HELPER_DIR) $(RELEASE_DIR)/libxl-save-helper; fi
 	$(RELEASE_DIR)/xc-man $(DESTDIR)$(PREFIX)/share
 	install -m 644 README.md docs/*.md docs/*.json packaging/xc-migrate.toml $(DOC_DIR)
 
-deb: release ## Make the Debian package
+deb: ## Make the Debian package
+	scripts/deps xen
+	@$(MAKE) --no-print-directory release
 	packaging/deb
 
 deps: ## Install all that the targets need
@@ -77,4 +83,4 @@ deps: ## Install all that the targets need
 
 release:
 	scripts/deps build
-	cargo build --release --workspace --bins
+	cargo build --release --workspace --bins $(XEN_FEATURES)

@@ -9,7 +9,7 @@ use xc_save::domain_name::HostName;
 use xc_save::exit::{self, Exit};
 use xc_save::flags::Reporting;
 use xc_save::log;
-use xc_save::settings::{Report, SettingError, Values};
+use xc_save::settings::{SettingError, Settings, Values};
 
 use crate::job::{Job, Origin};
 
@@ -37,19 +37,24 @@ pub struct Args {
     #[arg(value_name = "FILE", required = true)]
     pub link: LinkSpec,
 
-    /// The guest's name here; its own if not given.
+    /// The guest's name here; its own if not given. A Xen domain's name is in its configuration.
     #[arg(long = "as", value_name = "host:NAME")]
     pub name: Option<HostName>,
 
-    /// Leave the guest paused; `xc-guest resume NAME` lets it run.
+    /// Fill this PV or PVH domain, which `xl create -p` made and which never ran, from a bare libxc stream, as
+    /// `xc-save --bare` writes it; it stays paused.
+    #[arg(long, value_name = "DOMID")]
+    pub into: Option<u32>,
+
+    /// Leave the guest paused; `xl unpause NAME` or `xc-guest resume NAME` lets it run.
     #[arg(short, long)]
     pub paused: bool,
 
-    /// As in xl: do not wait in the background for the guest's end. Nothing ever does for a guest process.
+    /// Do not wait in the background for the guest's end. Nothing ever does for a guest process.
     #[arg(short = 'e')]
     pub no_wait: bool,
 
-    /// As in xl: log for debugging, like -vv.
+    /// Log for debugging, like -vv.
     #[arg(short = 'd')]
     pub debug: bool,
 
@@ -69,9 +74,12 @@ impl Args {
             from: Origin::Link(self.link.clone()),
             config: self.config.clone(),
             name: self.name.clone(),
+            into: self.into,
             paused: self.paused,
+            no_wait: self.no_wait,
+            debug: self.debug,
             digest: self.digest,
-            report: Report::from(&Values::load(self.reporting.flags())?),
+            settings: Settings::from(&Values::load(self.reporting.flags())?),
         })
     }
 }

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use engine::BoxError;
 use ffi::host::HostError;
-use ffi::link;
+use ffi::{link, xl};
 use xc_save::exit::Exit;
+use xc_save::remote::Failure;
+use xc_save::xen::NoHelper;
 
 use crate::take_over;
 
@@ -51,6 +53,32 @@ pub enum Error {
     /// The source did not hand it over, or does not know that it did.
     #[error(transparent)]
     TakeOver(#[from] take_over::Error),
+    /// What is asked for is for guest processes only.
+    #[error("{0} is for guest processes; this is a Xen domain")]
+    NotForXen(&'static str),
+    /// There is no save helper for `xl`.
+    #[error(transparent)]
+    Helper(#[from] NoHelper),
+    /// `xl` failed.
+    #[error(transparent)]
+    Xl(#[from] xl::Error),
+    /// Xen refused.
+    #[error("cannot reach the domain without xl")]
+    Xen(#[source] BoxError),
+    /// A build without Xen's libraries.
+    #[error(
+        "this build has none of Xen's libraries in it; build it where libxen-dev and libclang are installed"
+    )]
+    NoXen,
+    /// The save helper failed.
+    #[error(transparent)]
+    Remote(#[from] Failure),
+    /// The save helper cannot be heard, or `xl` cannot be spoken to.
+    #[error("cannot speak to xl and its save helper")]
+    Front(#[source] io::Error),
+    /// The source ended before it had sent all.
+    #[error("the source ended before it had sent all")]
+    Ended,
     /// An abort came before the guest was ours.
     #[error("aborted: {0}")]
     Aborted(String),
@@ -62,7 +90,9 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Aborted(reason) | Self::Restore(engine::Error::Aborted(reason)) => Exit::of_abort(reason),
+            Self::NotForXen(_) => Exit::Usage,
             Self::TakeOver(take_over::Error::Unheard(_)) => Exit::LeftOver,
+            Self::TakeOver(take_over::Error::Unknown(_)) => Exit::Undecided,
             _ => Exit::Failed,
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ffi::link::LinkSpec;
 use xc_save::domain_name::HostName;
-use xc_save::settings::Report;
+use xc_save::settings::Settings;
 
 /// Where the guest comes from.
 #[derive(Clone, Debug)]
@@ -36,10 +36,16 @@ pub struct Job {
     pub config: Option<PathBuf>,
     /// The guest's name here.
     pub name: Option<HostName>,
+    /// Not a domain of its own, but this one, from a bare libxc stream.
+    pub into: Option<u32>,
     /// Leave it paused.
     pub paused: bool,
+    /// Do not wait in the background for its end.
+    pub no_wait: bool,
+    /// Log for debugging.
+    pub debug: bool,
     /// Print the digest of its memory.
     pub digest: bool,
-    /// What is told.
-    pub report: Report,
+    /// Everything else.
+    pub settings: Settings,
 }

@@ -7,7 +7,7 @@ use xc_save::exit::{self, Exit};
 use xc_save::flags::Reporting;
 use xc_save::log;
 use xc_save::progress::Style;
-use xc_save::settings::{Report, SettingError, Values};
+use xc_save::settings::{SettingError, Settings, Values};
 
 use crate::cli::verbosity;
 use crate::job::{Job, Origin};
@@ -22,19 +22,19 @@ Examples:
 #[derive(Clone, Debug, Parser)]
 #[command(name = "xc-migrate-receive", version, after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub struct Args {
-    /// The guest's name here; its own if not given.
+    /// The guest's name here; its own if not given. A Xen domain's name is in its configuration.
     #[arg(long = "as", value_name = "host:NAME")]
     pub name: Option<HostName>,
 
-    /// Leave the guest paused; `xc-guest resume NAME` lets it run.
+    /// Leave the guest paused; `xl unpause NAME` or `xc-guest resume NAME` lets it run.
     #[arg(short, long)]
     pub paused: bool,
 
-    /// As in xl: do not wait in the background for the guest's end. Nothing ever does for a guest process.
+    /// Do not wait in the background for the guest's end. Nothing ever does for a guest process.
     #[arg(short = 'e')]
     pub no_wait: bool,
 
-    /// As in xl: log for debugging, like -vv.
+    /// Log for debugging, like -vv.
     #[arg(short = 'd')]
     pub debug: bool,
 
@@ -45,21 +45,23 @@ pub struct Args {
 
 impl Args {
     fn job(&self) -> Result<Job, SettingError> {
-        let report = Report::from(&Values::load(self.reporting.flags())?);
+        let mut settings = Settings::from(&Values::load(self.reporting.flags())?);
+        let report = &mut settings.report;
         // Standard output is the link's, and the sender's bar has the terminal.
-        let shown = if self.reporting.progress.is_some() && report.progress != Style::Json {
-            report.progress
-        } else {
-            Style::None
-        };
+        if self.reporting.progress.is_none() || report.progress == Style::Json {
+            report.progress = Style::None;
+        }
         Ok(Job {
             command: "migration target",
             from: Origin::Migration,
             config: None,
             name: self.name.clone(),
+            into: None,
             paused: self.paused,
+            no_wait: self.no_wait,
+            debug: self.debug,
             digest: false,
-            report: Report { progress: shown, ..report },
+            settings,
         })
     }
 }

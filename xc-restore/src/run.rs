@@ -1,8 +1,5 @@
 //! The way of one restore.
 
-use std::io;
-use std::time::Instant;
-
 use engine::{Abort, Context, RestoreOptions, RestoreReport, WallClock};
 use ffi::link::{ReceiveLink, open_answering, open_receive};
 use ffi::signals::abort_on_signals;
@@ -12,15 +9,14 @@ use xc_save::audience::{Audience, Log};
 use xc_save::complain;
 use xc_save::console::{chain, data, say};
 use xc_save::exit::Exit;
-use xc_save::hand_over::Dialogue;
 use xc_save::metrics::{self, Metrics};
 use xc_save::progress::Measure;
 use xc_save::stats::Ending;
 
 use crate::host::{self, HostTarget, NameUse};
 use crate::job::{Job, Origin};
-use crate::take_over::{self, take_over};
-use crate::{Error, envelope, stats};
+use crate::take_over::{self, NotStarted, take_over};
+use crate::{Error, envelope, into, stats, xen};
 
 /// Does what the job says; prints the errors and, last, where the guest is.
 #[must_use]
@@ -44,9 +40,8 @@ pub fn run(job: &Job) -> Exit {
 /// A failure before the guest was ours, seen as the abort that it may be.
 fn as_abort(failure: Error, abort: &Abort) -> Error {
     match (&failure, abort.reason()) {
-        (Error::TakeOver(take_over::Error::NotStarted(_) | take_over::Error::Unheard(_)), _) | (_, None) => {
-            failure
-        }
+        (Error::TakeOver(error), _) if !matches!(error, take_over::Error::NotGiven(_)) => failure,
+        (_, None) => failure,
         (_, Some(reason)) => Error::Aborted(reason.into()),
     }
 }
@@ -57,17 +52,21 @@ fn place_after(failure: &Error) -> &'static str {
         Error::TakeOver(take_over::Error::Unheard(_)) => {
             "the guest runs here; on the source, end the suspended copy with `xc-guest stop NAME--migratedaway`"
         }
+        Error::TakeOver(take_over::Error::Unknown(_)) => {
+            "it is not known whether the guest runs here: see `xl list`; the source keeps it, suspended"
+        }
         _ => "nothing of the guest is left here; it is where it was: with its source, or in its file",
     }
 }
 
-struct Run<'a> {
-    job: &'a Job,
-    clock: WallClock,
-    abort: Abort,
+/// One run, and what is known of it so far.
+pub(crate) struct Run<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) clock: WallClock,
+    pub(crate) abort: Abort,
     /// The guest's name here, once it is known.
-    name: Option<String>,
-    report: Option<RestoreReport>,
+    pub(crate) name: Option<String>,
+    pub(crate) report: Option<RestoreReport>,
 }
 
 impl Run<'_> {
@@ -75,10 +74,23 @@ impl Run<'_> {
     fn all(&mut self) -> Result<String, Error> {
         abort_on_signals(&self.abort).map_err(Error::Signals)?;
         let mut link = self.connect()?;
-        let mut target = self.receive(&mut link)?;
+        if let Some(domid) = self.job.into {
+            return into::receive(self, domid, link);
+        }
+        // A source on this same host has the name until it gives the guest away.
+        let name_use = if link.is_duplex() { NameUse::FreeAtStart } else { NameUse::FreeNow };
+        let mut input = Input::new(&mut link);
+        let saved = envelope::config(&mut input)?;
+        // The world is chosen here, by what the header holds.
+        if let Some(name) = xen::name(&saved) {
+            return xen::receive(self, saved, &name, link);
+        }
+        let mut target = self.receive(&saved, input, name_use)?;
         let paused = self.job.paused;
         if link.is_duplex() {
-            take_over(&mut Answering(&mut link), || target.start(paused))?;
+            take_over(&mut link, || {
+                target.start(paused).map_err(|cause| NotStarted::Discarded(cause.into()))
+            })?;
         } else {
             if let Some(reason) = self.abort.reason() {
                 return Err(Error::Aborted(reason.into()));
@@ -104,13 +116,13 @@ impl Run<'_> {
     }
 
     /// Reads the stream in its envelope and builds the guest from it.
-    fn receive(&mut self, link: &mut ReceiveLink) -> Result<HostTarget, Error> {
-        // A source on this same host has the name until it gives the guest away.
-        let name_use = if link.is_duplex() { NameUse::FreeAtStart } else { NameUse::FreeNow };
-        let mut input = Input::new(link);
-        // The world is chosen here, by what the header holds.
-        let saved = envelope::config(&mut input)?;
-        let config = host::config(&saved, self.job.config.as_deref())?;
+    fn receive(
+        &mut self,
+        saved: &[u8],
+        mut input: Input<&mut ReceiveLink>,
+        name_use: NameUse,
+    ) -> Result<HostTarget, Error> {
+        let config = host::config(saved, self.job.config.as_deref())?;
         envelope::before(&mut input)?;
         let mut target = host::create(config, self.job.name.as_ref(), name_use)?;
         self.name = Some(format!("host:{}", target.config().name));
@@ -123,8 +135,8 @@ impl Run<'_> {
         Ok(target)
     }
 
-    fn audience(&self) -> Audience {
-        let report = &self.job.report;
+    pub(crate) fn audience(&self) -> Audience {
+        let report = &self.job.settings.report;
         let metrics = report.metrics.clone();
         Audience::default()
             .with(Log)
@@ -139,7 +151,8 @@ impl Run<'_> {
 
     /// The figures for all who want them; errors and, last, where the guest is.
     fn tell(&self, ending: &Ending) {
-        let Job { command, report, .. } = self.job;
+        let Job { command, settings, .. } = self.job;
+        let report = &settings.report;
         let digest = self.report.as_ref().and_then(|report| Some((report.digest?, report.populated)));
         if let (Some((digest, pages)), None) = (digest, &ending.error) {
             data(format_args!("{digest:032x} {pages}"));
@@ -162,22 +175,5 @@ impl Run<'_> {
             Origin::Migration => say(format_args!("{command}: {}", ending.place)),
             Origin::Link(_) => say(&ending.place),
         }
-    }
-}
-
-/// The receiving end in a hand-over. Trait and link are both of other crates, so it takes a type of ours.
-struct Answering<'a>(&'a mut ReceiveLink);
-
-impl Dialogue for Answering<'_> {
-    fn tell(&mut self, message: &[u8]) -> io::Result<()> {
-        self.0.reply(message)
-    }
-
-    fn hear(&mut self, message: &mut [u8], deadline: Instant) -> io::Result<()> {
-        self.0.receive(message, deadline)
-    }
-
-    fn ignore_abort(&mut self) {
-        self.0.ignore_abort();
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use ffi::host::HostError;
+use engine::BoxError;
 use stream::xl::handshake::{COMPLETE, PERMISSION, REPORT, STATUS_RUNNING};
 use xc_save::hand_over::{Dialogue, expect};
 
@@ -20,26 +20,39 @@ pub enum Error {
     NotGiven(#[source] io::Error),
     /// It was ours and could not be started; the source may have it back.
     #[error("cannot start the guest, so the source gets it back")]
-    NotStarted(#[source] HostError),
+    NotStarted(#[source] BoxError),
+    /// It was ours, and whether it runs is not known; the source keeps it, and asks.
+    #[error("it is not known whether the guest was started")]
+    Unknown(#[source] BoxError),
     /// It runs here, but the source could not be told.
     #[error("the guest runs here, but the source could not be told")]
     Unheard(#[source] io::Error),
 }
 
-/// Asks for the guest and starts it with `start`, which leaves nothing of it when it fails.
+/// Why a guest that is ours could not be started.
+#[derive(Debug)]
+pub enum NotStarted {
+    /// Nothing of it is left here.
+    Discarded(BoxError),
+    /// It may run, or not.
+    Unknown(BoxError),
+}
+
+/// Asks for the guest and starts it with `start`.
 ///
 /// # Errors
 /// Says with whom the guest is: see each [`enum@Error`].
 pub fn take_over(
     link: &mut impl Dialogue,
-    start: impl FnOnce() -> Result<(), HostError>,
+    start: impl FnOnce() -> Result<(), NotStarted>,
 ) -> Result<(), Error> {
     link.tell(COMPLETE).map_err(Error::NotGiven)?;
     expect(link, PERMISSION, DECIDE_WITHIN).map_err(Error::NotGiven)?;
     link.ignore_abort();
     match start() {
         Ok(()) => report(link, STATUS_RUNNING).map_err(Error::Unheard),
-        Err(cause) => {
+        Err(NotStarted::Unknown(cause)) => Err(Error::Unknown(cause)),
+        Err(NotStarted::Discarded(cause)) => {
             // If this is not heard either, the source keeps the guest and asks its administrator.
             let _ = report(link, STATUS_FAILED).and_then(|()| link.tell(PERMISSION));
             Err(Error::NotStarted(cause))

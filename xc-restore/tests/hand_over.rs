@@ -6,9 +6,8 @@ use std::thread;
 use std::time::Instant;
 
 use engine::{Abort, BoxError};
-use ffi::host::HostError;
 use stream::xl::handshake::{COMPLETE, PERMISSION, REPORT};
-use xc_restore::take_over::{self, take_over};
+use xc_restore::take_over::{self, NotStarted, take_over};
 use xc_save::hand_over::{self, Departing, Dialogue, hand_over};
 
 struct Socket(UnixStream);
@@ -63,7 +62,7 @@ fn source(
 
 /// Runs the target's half against `source`; returns whether it ran the guest.
 fn target(
-    start: Result<(), HostError>,
+    start: Result<(), NotStarted>,
     source: impl FnOnce(Socket) + Send + 'static,
 ) -> (Result<(), take_over::Error>, bool) {
     let (ours, theirs) = UnixStream::pair().expect("a socket pair");
@@ -83,8 +82,8 @@ fn hear(socket: &mut Socket, message: &[u8]) {
     assert_eq!(heard, message);
 }
 
-fn broken() -> HostError {
-    HostError::Taken("web".into())
+fn broken() -> NotStarted {
+    NotStarted::Discarded("no memory".into())
 }
 
 #[test]
@@ -161,6 +160,16 @@ fn a_source_that_dies_before_its_permission_is_not_taken_over() {
     let (result, started) = target(Ok(()), |mut socket| hear(&mut socket, COMPLETE));
     assert!(matches!(result, Err(take_over::Error::NotGiven(_))));
     assert!(!started);
+}
+
+#[test]
+fn a_target_that_does_not_know_leaves_it_undecided_and_held() {
+    let (result, guest) = source(&Abort::new(), |mut socket| {
+        let unknown = take_over(&mut socket, || Err(NotStarted::Unknown("xl is gone".into())));
+        assert!(matches!(unknown, Err(take_over::Error::Unknown(_))));
+    });
+    assert!(matches!(result, Err(hand_over::Error::Undecided(_))), "{result:?}");
+    assert_eq!(guest, GIVEN);
 }
 
 #[test]

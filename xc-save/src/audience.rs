@@ -7,7 +7,7 @@ use engine::{Event, Observer, Phase};
 
 /// Several observers as one.
 #[derive(Default)]
-pub struct Audience(Vec<Box<dyn Observer>>);
+pub struct Audience(Vec<Box<dyn Observer + Send>>);
 
 impl fmt::Debug for Audience {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,21 +18,21 @@ impl fmt::Debug for Audience {
 impl Audience {
     /// One more.
     #[must_use]
-    pub fn with(mut self, observer: impl Observer + 'static) -> Self {
+    pub fn with(mut self, observer: impl Observer + Send + 'static) -> Self {
         self.0.push(Box::new(observer));
         self
     }
 
     /// One more, that is boxed already.
     #[must_use]
-    pub fn with_box(mut self, observer: Box<dyn Observer>) -> Self {
+    pub fn with_box(mut self, observer: Box<dyn Observer + Send>) -> Self {
         self.0.push(observer);
         self
     }
 
     /// One more, if there is one.
     #[must_use]
-    pub fn with_some(self, observer: Option<impl Observer + 'static>) -> Self {
+    pub fn with_some(self, observer: Option<impl Observer + Send + 'static>) -> Self {
         match observer {
             Some(observer) => self.with(observer),
             None => self,

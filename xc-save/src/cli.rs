@@ -6,7 +6,7 @@ use clap::Parser;
 use ffi::link::LinkSpec;
 
 use crate::console::{chain, say};
-use crate::domain_name::HostName;
+use crate::domain_name::DomainName;
 use crate::exit::{self, Exit};
 use crate::flags::{Reporting, Tuning};
 use crate::forecast::rehearse;
@@ -30,8 +30,8 @@ before the guest is given away; if it fails before that, the guest runs on here.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "xc-save", version, after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub struct Args {
-    /// The guest: host:NAME is a guest process of this machine.
-    pub domain: HostName,
+    /// The guest: the name or id of a Xen domain, or host:NAME, a guest process of this machine.
+    pub domain: DomainName,
 
     /// Where to: a file, - (standard output), fd:N, tcp://HOST:PORT or unix:PATH.
     #[arg(value_name = "FILE")]
@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(short, long, conflicts_with_all = ["checkpoint", "hold"])]
     pub paused: bool,
 
-    /// As in xl: preserve the domain id. A guest process has none, so this changes nothing.
+    /// Preserve the domain id. A guest process has none, so this changes nothing there.
     #[arg(short = 'D')]
     pub preserve_domid: bool,
 
@@ -64,6 +64,11 @@ pub struct Args {
     /// Move nothing: watch the guest for ten seconds, and predict what the save would come to.
     #[arg(long, visible_alias = "predict")]
     pub dry_run: bool,
+
+    /// Of a PV or PVH domain, write the libxc stream alone, without xl and libxl around it; `xc-restore --into` takes
+    /// it.
+    #[arg(long)]
+    pub bare: bool,
 
     /// How the guest is moved.
     #[command(flatten)]
@@ -89,6 +94,8 @@ impl Args {
             verify: self.tuning.debug,
             afterwards: self.afterwards(),
             paused_there: false,
+            bare: self.bare,
+            preserve_domid: self.preserve_domid,
             config: self.config.clone(),
             settings: Settings::from(&values),
         })
@@ -116,8 +123,9 @@ pub fn main(args: &Args) -> Exit {
         say("xc-save: the stream and --progress json cannot both go to standard output");
         return Exit::Usage;
     }
-    if args.preserve_domid {
-        say(notes::NO_DOMID);
+    if let Err(note) = notes::check(&job) {
+        say(format_args!("xc-save: {note}"));
+        return Exit::Usage;
     }
     if args.dry_run { rehearse(&job) } else { crate::run(&job) }
 }
@@ -143,7 +151,7 @@ mod tests {
     #[test]
     fn mistakes_are_usage_errors_that_teach() {
         let mistake = |args: &[&str]| Args::try_parse_from(args).unwrap_err().to_string();
-        assert!(mistake(&["xc-save", "web", "f"]).contains("Xen domain"));
+        assert!(mistake(&["xc-save", "a/b", "f"]).contains("Xen domain"));
         assert!(
             mistake(&["xc-save", "--stop", "itd", "host:web", "f"]).contains("classic, fni:n=N, psc, xen")
         );

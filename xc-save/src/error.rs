@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use engine::BoxError;
 use ffi::host::HostError;
-use ffi::link;
+use ffi::{link, xl};
 
 use crate::exit::Exit;
-use crate::hand_over;
+use crate::xen::NoHelper;
+use crate::{hand_over, remote};
 
 /// Why a save fails.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +55,42 @@ pub enum Error {
     Aborted(String),
     /// The guest cannot be kept aside, paused or destroyed after the save.
     #[error("the save is complete, but the guest cannot be {0}")]
-    Aftermath(&'static str, #[source] HostError),
+    Aftermath(&'static str, #[source] BoxError),
+    /// No domain has this name or id.
+    #[error("there is no domain {0}")]
+    NoDomain(String),
+    /// Domain 0 is no guest.
+    #[error("domain 0 is this host itself")]
+    ThisHost,
+    /// A domain that cannot be asked to suspend.
+    #[error("domain {0} {1}, and only one that runs can be moved")]
+    NotRunning(String, xl::State),
+    /// There is no save helper for `xl`.
+    #[error(transparent)]
+    Helper(#[from] NoHelper),
+    /// `xl` failed.
+    #[error(transparent)]
+    Xl(#[from] xl::Error),
+    /// The save helper cannot be heard.
+    #[error("cannot hear the save helper")]
+    Front(#[source] io::Error),
+    /// A bare stream has no place for answers.
+    #[error("--bare writes to a file or a pipe; a target that answers wants all of xl's layers")]
+    BareAnswer,
+    /// Xen refused.
+    #[error("cannot reach the domain without xl")]
+    Xen(#[source] BoxError),
+    /// A build without Xen's libraries.
+    #[error(
+        "this build has none of Xen's libraries in it; build it where libxen-dev and libclang are installed"
+    )]
+    NoXen,
+    /// The save helper failed.
+    #[error(transparent)]
+    Remote(#[from] remote::Failure),
+    /// `xl` ended, seemingly well, before all was sent.
+    #[error("xl migrate ended before it had sent all")]
+    NotSent,
 }
 
 impl Error {
@@ -70,6 +106,7 @@ impl Error {
             | Self::HandOver(HandOver::Aborted(reason))
             | Self::Aborted(reason) => Exit::of_abort(reason),
             Self::Aftermath(..) => Exit::LeftOver,
+            Self::Remote(failure) => failure.exit(),
             _ => Exit::Failed,
         }
     }

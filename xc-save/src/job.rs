@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ffi::link::LinkSpec;
 
-use crate::domain_name::HostName;
+use crate::domain_name::DomainName;
 use crate::settings::Settings;
 
 /// Where the guest goes.
@@ -58,7 +58,7 @@ pub struct Job {
     /// The command, for messages.
     pub command: &'static str,
     /// The guest.
-    pub domain: HostName,
+    pub domain: DomainName,
     /// Where it goes.
     pub to: Destination,
     /// With a pre-copy.
@@ -69,6 +69,10 @@ pub struct Job {
     pub afterwards: Afterwards,
     /// Whether the guest stays paused on the target.
     pub paused_there: bool,
+    /// Without `xl`, and without its layers around the stream. For Xen domains.
+    pub bare: bool,
+    /// The guest keeps its domain id. Only a Xen domain has one.
+    pub preserve_domid: bool,
     /// A file with the configuration to send instead of the guest's own.
     pub config: Option<PathBuf>,
     /// Everything else.

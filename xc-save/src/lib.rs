@@ -24,7 +24,7 @@ mod link_use;
 pub mod log;
 pub mod metrics;
 pub mod migrate;
-pub mod notes;
+mod notes;
 mod places;
 pub mod progress;
 pub mod remote;
@@ -32,6 +32,7 @@ mod run;
 pub mod settings;
 pub mod stats;
 mod summary;
+pub mod xen;
 
 pub use error::Error;
 pub use run::{complain, run};

@@ -1,6 +1,7 @@
 //! The last line: where the guest is now, and what to do if that is not where it should be.
 
 use crate::Error;
+use crate::domain_name::DomainName;
 use crate::hand_over;
 use crate::job::{Afterwards, Job};
 
@@ -10,6 +11,8 @@ pub(crate) fn after_failure(failure: &Error, job: &Job) -> String {
     let held = domain.held();
     let (resume, end) = (domain.resume(&held), domain.end(&held));
     match failure {
+        // A Xen domain that was found is asked for.
+        _ if matches!(domain, DomainName::Xen(_)) => format!("nothing was done to {domain}"),
         Error::Attach(_) => format!("nothing was done to {domain}"),
         Error::HandOver(hand_over::Error::Undecided(_)) => format!(
             "{domain} is suspended here as {held}; if it does not run on the target, resume it with {resume}, if it \
@@ -19,7 +22,7 @@ pub(crate) fn after_failure(failure: &Error, job: &Job) -> String {
             format!("{domain} is suspended here as {held} and runs nowhere; resume it with {resume}")
         }
         Error::Save(engine::Error::NotUndone { .. }) => {
-            format!("{domain} may be suspended; resume it with {}", domain.resume(&domain.0))
+            format!("{domain} may be suspended; resume it with {}", domain.resume(domain.own()))
         }
         Error::Aftermath(..) => {
             format!("{domain} went to {}; see {} for what is here", job.to, domain.list())
@@ -47,7 +50,7 @@ pub(crate) fn kept(job: &Job, durable: bool) -> String {
         Afterwards::Pause => {
             format!(
                 "{domain} is saved in {to} and is paused here; let it run with {}",
-                domain.resume(&domain.0)
+                domain.resume(domain.own())
             )
         }
         Afterwards::End if durable => format!("{domain} is saved in {to} and runs nowhere now"),

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use engine::{Abort, Clock, Context, Link, SaveOptions, SaveReport, StreamSink, WallClock};
-use ffi::link::{SendLink, open_command, open_send};
+use ffi::link::{ReceiveLink, SendLink, open_command, open_send};
 use ffi::signals::abort_on_signals;
 use policy::SpecError;
 use policy::bandwidth::Metered;
@@ -13,6 +13,7 @@ use stream::xl::handshake::READY;
 use crate::audience::{Audience, Log};
 use crate::console::{chain, say};
 use crate::control::{Register, Status};
+use crate::domain_name::DomainName;
 use crate::exit::Exit;
 use crate::guest::Guest;
 use crate::hand_over::{Departing, Dialogue, expect, hand_over};
@@ -22,7 +23,8 @@ use crate::limits::abort_on_timeout;
 use crate::metrics::{self, Metrics};
 use crate::progress::Measure;
 use crate::stats::Ending;
-use crate::{Error, envelope, link_use, places, stats, summary};
+use crate::xen::Attached;
+use crate::{Error, envelope, link_use, places, stats, summary, xen};
 
 /// How long the other end may take to say that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -35,25 +37,24 @@ pub fn run(job: &Job) -> Exit {
     let mut run = Run::new(job);
     let ending = match run.all() {
         Ok(place) => Ending { exit: Exit::Done, error: None, place },
-        Err(failure) => Ending {
-            exit: failure.exit(),
-            error: Some(chain(&failure)),
-            place: places::after_failure(&failure, job),
-        },
+        Err(failure) => run.after(&failure),
     };
     run.tell(&ending);
     ending.exit
 }
 
-struct Run<'a> {
-    job: &'a Job,
-    clock: WallClock,
-    abort: Abort,
+/// One run, and what is known of it so far.
+pub(crate) struct Run<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) clock: WallClock,
+    pub(crate) abort: Abort,
     /// For `xc-migrate status` and `cancel`.
-    register: Option<Register>,
-    report: Option<SaveReport>,
-    /// When the target said that the guest runs.
-    running: Option<Duration>,
+    pub(crate) register: Option<Register>,
+    /// The Xen domain that is moved, once it is found.
+    pub(crate) domain: Option<Attached>,
+    pub(crate) report: Option<SaveReport>,
+    /// When the target said that the guest runs, on the clock of the report.
+    pub(crate) running: Option<Duration>,
 }
 
 impl<'a> Run<'a> {
@@ -63,6 +64,7 @@ impl<'a> Run<'a> {
             clock: WallClock::start(),
             abort: Abort::new(),
             register: None,
+            domain: None,
             report: None,
             running: None,
         }
@@ -71,14 +73,32 @@ impl<'a> Run<'a> {
     /// From the guest's name to its end here; returns where the guest is.
     fn all(&mut self) -> Result<String, Error> {
         abort_on_signals(&self.abort).map_err(Error::Signals)?;
-        // The world is chosen here; a Xen domain would be attached instead.
-        let guest = Process::attach(&self.job.domain)?;
-        tracing::info!("attached to {}", self.job.domain);
-        self.register = self.enter();
-        self.move_away(guest)
+        match &self.job.domain {
+            DomainName::Host(name) => {
+                let guest = Process::attach(name)?;
+                tracing::info!("attached to {name}");
+                self.register = self.enter();
+                self.move_away(guest)
+            }
+            DomainName::Xen(name) => xen::move_away(self, name),
+        }
     }
 
-    fn enter(&self) -> Option<Register> {
+    /// What to say of a failure. Of a Xen domain it is asked where it is, and one that is not as it was found is
+    /// undecided.
+    fn after(&self, failure: &Error) -> Ending {
+        let (place, as_before) = match &self.domain {
+            Some(domain) => domain.whereabouts(),
+            None => (places::after_failure(failure, self.job), true),
+        };
+        let exit = match failure.exit() {
+            Exit::Failed | Exit::GaveUp | Exit::Interrupted if !as_before => Exit::Undecided,
+            exit => exit,
+        };
+        Ending { exit, error: Some(chain(failure)), place }
+    }
+
+    pub(crate) fn enter(&self) -> Option<Register> {
         let status = Status {
             id: self.job.domain.to_string(),
             command: self.job.command.to_owned(),
@@ -93,13 +113,18 @@ impl<'a> Run<'a> {
 
     fn move_away(&mut self, mut guest: impl Guest) -> Result<String, Error> {
         let mut link = self.connect()?;
-        abort_on_timeout(&self.job.settings, &self.abort);
+        self.limit();
         self.send(&mut guest, &mut link)?;
         if link.is_duplex() { self.give(guest, link) } else { self.keep(guest, link) }
     }
 
+    /// From here on the time of `--timeout` runs.
+    pub(crate) fn limit(&self) {
+        abort_on_timeout(&self.job.settings, &self.abort);
+    }
+
     /// The link, with a receiver at its other end if it can answer.
-    fn connect(&self) -> Result<SendLink, Error> {
+    pub(crate) fn connect(&self) -> Result<SendLink, Error> {
         let (mut link, within) = match &self.job.to {
             Destination::Link(spec) => (open_send(spec, &self.abort)?, READY_WITHIN),
             Destination::Command { command, .. } => {
@@ -135,7 +160,7 @@ impl<'a> Run<'a> {
         Ok(engine::save(guest.source(), &mut sink, &mut options, &mut context)?)
     }
 
-    fn options(&self, link: &SendLink) -> Result<SaveOptions, SpecError> {
+    pub(crate) fn options(&self, link: &SendLink) -> Result<SaveOptions, SpecError> {
         let settings = &self.job.settings;
         let mut bandwidth = settings.bandwidth_policy()?;
         if let Some(meter) = link_use::meter(self.job, link.counter()) {
@@ -145,7 +170,7 @@ impl<'a> Run<'a> {
         Ok(SaveOptions { live: self.job.live, verify: self.job.verify, ..policies })
     }
 
-    fn audience(&self) -> Audience {
+    pub(crate) fn audience(&self) -> Audience {
         let report = &self.job.settings.report;
         let metrics = report.metrics.clone();
         let metrics = metrics.map(|path| Metrics::new(path, self.job.domain.to_string(), self.measure()));
@@ -170,7 +195,7 @@ impl<'a> Run<'a> {
         self.running = Some(self.clock.now());
         tracing::info!("the target runs the guest");
         if self.job.afterwards != Afterwards::Hold {
-            guest.destroy().map_err(|cause| Error::Aftermath("ended", cause))?;
+            guest.destroy().map_err(|cause| Error::Aftermath("ended", cause.into()))?;
         }
         Ok(places::given(self.job))
     }
@@ -183,7 +208,7 @@ impl<'a> Run<'a> {
             return Err(Error::Aborted(reason.into()));
         }
         if self.job.afterwards == Afterwards::Pause {
-            guest.pause().map_err(|cause| Error::Aftermath("paused", cause))?;
+            guest.pause().map_err(|cause| Error::Aftermath("paused", cause.into()))?;
         }
         if self.job.afterwards.stays() {
             guest.resume().map_err(|cause| engine::Error::World {
@@ -192,15 +217,15 @@ impl<'a> Run<'a> {
                 cause,
             })?;
         } else if durable && self.job.afterwards == Afterwards::End {
-            guest.destroy().map_err(|cause| Error::Aftermath("ended", cause))?;
+            guest.destroy().map_err(|cause| Error::Aftermath("ended", cause.into()))?;
         } else {
-            guest.give_away().map_err(|cause| Error::Aftermath("kept aside", cause))?;
+            guest.give_away().map_err(|cause| Error::Aftermath("kept aside", cause.into()))?;
         }
         Ok(places::kept(self.job, durable))
     }
 
     /// A failure of the link, seen as the abort that it may be.
-    fn heard(&self, otherwise: Error) -> Error {
+    pub(crate) fn heard(&self, otherwise: Error) -> Error {
         self.abort.reason().map_or(otherwise, |reason| Error::Aborted(reason.into()))
     }
 
@@ -263,6 +288,20 @@ impl<G: Guest> Departing for Handed<'_, G> {
 
     fn take_back(&mut self) -> Result<(), engine::BoxError> {
         Ok(self.guest.take_back()?)
+    }
+}
+
+impl Dialogue for ReceiveLink {
+    fn tell(&mut self, message: &[u8]) -> io::Result<()> {
+        self.reply(message)
+    }
+
+    fn hear(&mut self, message: &mut [u8], deadline: Instant) -> io::Result<()> {
+        self.receive(message, deadline)
+    }
+
+    fn ignore_abort(&mut self) {
+        Self::ignore_abort(self);
     }
 }
 

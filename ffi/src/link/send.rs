@@ -3,9 +3,9 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Read};
 use std::iter;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
@@ -119,6 +119,13 @@ impl SendLink {
     #[must_use]
     pub fn is_durable(&self) -> bool {
         self.channel.kind() == Kind::File
+    }
+
+    /// A path by which another program of this user can open what is sent to, while this link is open; a socket cannot
+    /// be opened so.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        format!("/proc/{}/fd/{}", std::process::id(), self.channel.as_fd().as_raw_fd()).into()
     }
 
     /// How many bytes the link has accepted.

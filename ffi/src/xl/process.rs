@@ -63,7 +63,7 @@ impl Process {
         xl: &Xl,
         args: &[OsString],
         environment: &[(String, String)],
-        ends: Ends<'_>,
+        ends: Ends,
     ) -> Result<Self, Error> {
         let start = |source| Error::Start { program: xl.program.clone(), source };
         let (front, helpers) = UnixStream::pair().map_err(start)?;
@@ -81,7 +81,7 @@ impl Process {
         command.stderr(log().map_err(start)?);
         pass(&mut command, helpers.as_fd(), FRONT_FD).map_err(start)?;
         if let Some((fd, number)) = ends.inherited {
-            pass(&mut command, fd, number).map_err(start)?;
+            pass(&mut command, fd.as_fd(), number).map_err(start)?;
         }
         let child = command.spawn().map_err(start)?;
         Ok(Self { child, name: name(args), front, said })
@@ -134,13 +134,13 @@ impl Process {
 
 /// What `xl` reads from and writes to, where that is not nothing and its log.
 #[derive(Debug, Default)]
-pub struct Ends<'a> {
+pub struct Ends {
     /// Its standard input.
     pub input: Option<OwnedFd>,
     /// Its standard output.
     pub output: Option<OwnedFd>,
     /// One more descriptor, and the number by which it knows it.
-    pub inherited: Option<(BorrowedFd<'a>, RawFd)>,
+    pub inherited: Option<(OwnedFd, RawFd)>,
 }
 
 fn memory_file() -> io::Result<File> {

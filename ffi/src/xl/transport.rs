@@ -17,8 +17,8 @@ use crate::link::{ReceiveLink, receive_over};
 
 /// The descriptor on which the command finds us; a shell redirects one-digit numbers only.
 pub const DOOR_FD: RawFd = 9;
-/// The command for `xl migrate -s ''`; for [`Ends::inherited`](super::Ends) with [`DOOR_FD`].
-pub const TRANSPORT: &str = "echo $$ >&9; cat <&9 >/dev/null";
+/// The command for `xl migrate -s ''`, in a shell that stays: one that became `cat` would have the door for its input; for [`Ends::inherited`](super::Ends) with [`DOOR_FD`].
+pub const TRANSPORT: &str = "echo $$ >&9; cat <&9 >/dev/null; :";
 /// How long `xl` may take to start it: it has read the domain's configuration before.
 const WITHIN: Duration = Duration::from_secs(30);
 

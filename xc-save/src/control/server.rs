@@ -67,7 +67,7 @@ impl Register {
     }
 
     /// Who keeps the figures up to date.
-    pub(crate) fn observer(&self) -> impl Observer + use<> {
+    pub(crate) fn observer(&self) -> impl Observer + Send + use<> {
         Watch(self.shared.clone())
     }
 

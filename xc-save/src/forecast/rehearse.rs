@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{Forecast, ForecastError, Question, SLOT, Watching, watch};
 use crate::Error;
 use crate::console::{chain, data, say};
+use crate::domain_name::DomainName;
 use crate::exit::Exit;
 use crate::host::Process;
 use crate::job::Job;
@@ -46,7 +47,8 @@ fn forecast(job: &Job) -> Result<Forecast, ForecastError> {
     let link_rate = job.settings.link_rate.or_else(by_interface).ok_or(ForecastError::NoLinkRate)?;
     let abort = Abort::new();
     abort_on_signals(&abort).map_err(Error::Signals)?;
-    let mut guest = Process::attach(&job.domain)?;
+    let DomainName::Host(name) = &job.domain else { return Err(ForecastError::Xen) };
+    let mut guest = Process::attach(name)?;
     say(format_args!("watching {} for {} s", job.domain, TIME.as_secs()));
     let recording = Arc::new(watch(&mut guest, Watching { slot: SLOT, time: TIME }, &abort)?);
     drop(guest);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::predict::{Learn, Predict, Record};
-use crate::domain_name::HostName;
+use crate::domain_name::{DomainName, XenName};
 use crate::exit;
 use crate::flags::{Reporting, Tuning};
 
@@ -56,16 +56,21 @@ pub struct Args {
 pub(super) enum Command {
     /// Show how running migrations get on.
     Status {
-        /// Only this one: host:NAME.
-        id: Option<HostName>,
+        /// Only this one, as it was named when it was started.
+        id: Option<DomainName>,
         /// As a JSON array.
         #[arg(long)]
         json: bool,
     },
     /// Cancel a running migration; the guest runs on here.
     Cancel {
-        /// Which: host:NAME.
-        id: HostName,
+        /// Which, as it was named when it was started.
+        id: DomainName,
+    },
+    /// Let a Xen domain run that a migration left suspended here. Make sure that it runs nowhere else.
+    Resume {
+        /// Its name or id.
+        domain: XenName,
     },
     /// Show the settings in force, and where each comes from.
     Config,
@@ -85,9 +90,9 @@ pub(super) enum Command {
 /// A guest to be moved.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Move {
-    /// The guest: host:NAME is a guest process of this machine.
+    /// The guest: the name or id of a Xen domain, or host:NAME, a guest process of this machine.
     #[arg(required = true)]
-    pub(super) domain: Option<HostName>,
+    pub(super) domain: Option<DomainName>,
 
     /// Where to: a host for ssh, tcp://HOST:PORT or unix:PATH; with -s '' a shell command.
     #[arg(required = true, value_parser = host)]
@@ -101,7 +106,7 @@ pub(super) struct Move {
     #[arg(short = 's', value_name = "SSHCOMMAND")]
     pub(super) ssh: Option<String>,
 
-    /// As in xl: do not wait in the background for the guest's end. Nothing ever does for a guest process.
+    /// Do not wait in the background, on HOST, for the guest's end. Nothing ever does for a guest process.
     #[arg(short = 'e')]
     pub(super) no_wait: bool,
 
@@ -109,7 +114,7 @@ pub(super) struct Move {
     #[arg(short, long)]
     pub(super) paused: bool,
 
-    /// As in xl: preserve the domain id. A guest process has none, so this changes nothing.
+    /// Preserve the domain id. A guest process has none, so this changes nothing there.
     #[arg(short = 'D')]
     pub(super) preserve_domid: bool,
 
@@ -150,7 +155,8 @@ mod tests {
         assert!(parse(&[]).is_err());
         assert!(parse(&["host:web"]).is_err());
         assert!(parse(&["host:web", "-oProxyCommand=x"]).is_err());
-        assert!(parse(&["web", "b"]).unwrap_err().to_string().contains("Xen domain"));
+        assert!(parse(&["a/b", "b"]).unwrap_err().to_string().contains("Xen domain"));
+        assert!(parse(&["web", "b"]).is_ok());
         assert!(matches!(parse(&["status"]).unwrap().command, Some(Command::Status { .. })));
         assert!(parse(&["-C", "c", "-s", "", "-e", "-p", "-D", "--debug", "host:web", "b"]).is_ok());
     }

@@ -20,8 +20,6 @@ use cli::{Command, Move};
 
 /// The command, for messages.
 const NAME: &str = "xc-migrate";
-/// The receiver on the other host.
-const RECEIVER: &str = "xc-migrate-receive";
 
 /// Runs `xc-migrate`.
 #[must_use]
@@ -30,6 +28,7 @@ pub fn main(args: &Args) -> Exit {
     match &args.command {
         Some(Command::Status { id, json }) => show::status(id.as_ref(), *json),
         Some(Command::Cancel { id }) => show::cancel(id),
+        Some(Command::Resume { domain }) => show::resume(domain),
         Some(Command::Config) => show::config(),
         Some(Command::Record(args)) => predict::record(args),
         Some(Command::Learn(args)) => predict::learn(args),
@@ -52,8 +51,9 @@ fn move_guest(movement: &Move, reporting: Flags) -> Exit {
         );
         return Exit::Usage;
     }
-    if movement.preserve_domid {
-        say(notes::NO_DOMID);
+    if let Err(note) = notes::check(&job) {
+        say(format_args!("{NAME}: {note}"));
+        return Exit::Usage;
     }
     if movement.dry_run { rehearse(&job) } else { crate::run(&job) }
 }
@@ -66,28 +66,30 @@ fn job(movement: &Move, mut flags: Flags) -> Result<Option<Job>, SettingError> {
     Ok(Some(Job {
         command: NAME,
         domain,
-        to: destination(movement, host, &settings.ssh),
+        to: destination(movement, host, &settings),
         live: true,
         verify: movement.tuning.debug,
         afterwards: if movement.hold { Afterwards::Hold } else { Afterwards::End },
         paused_there: movement.paused,
+        bare: false,
+        preserve_domid: movement.preserve_domid,
         config: movement.config.clone(),
         settings,
     }))
 }
 
 /// A link that somebody listens on, or a command that starts the receiver.
-fn destination(movement: &Move, host: &str, ssh: &str) -> Destination {
+fn destination(movement: &Move, host: &str, settings: &Settings) -> Destination {
     if let Ok(link @ (LinkSpec::Tcp { .. } | LinkSpec::Unix(_))) = host.parse() {
         return Destination::Link(link);
     }
-    let command = if ssh.is_empty() { host.to_owned() } else { receiver(movement, host, ssh) };
+    let command = if settings.ssh.is_empty() { host.to_owned() } else { receiver(movement, host, settings) };
     Destination::Command { host: host.to_owned(), command }
 }
 
 /// As `xl migrate` has it, and with its letters.
-fn receiver(movement: &Move, host: &str, ssh: &str) -> String {
-    let mut command = format!("exec {ssh} {} {RECEIVER}", quoted(host));
+fn receiver(movement: &Move, host: &str, settings: &Settings) -> String {
+    let mut command = format!("exec {} {} {}", settings.ssh, quoted(host), settings.receiver);
     for (flag, given) in [(" -e", movement.no_wait), (" -p", movement.paused)] {
         if given {
             command.push_str(flag);
@@ -109,7 +111,8 @@ mod tests {
 
     fn command(args: &[&str], ssh: &str) -> String {
         let args = Args::parse_from([&["xc-migrate"], args].concat());
-        match destination(&args.movement, args.movement.host.as_deref().unwrap(), ssh) {
+        let settings = Settings { ssh: ssh.into(), ..Settings::from(&Values::defaults()) };
+        match destination(&args.movement, args.movement.host.as_deref().unwrap(), &settings) {
             Destination::Command { command, .. } => command,
             Destination::Link(link) => link.to_string(),
         }

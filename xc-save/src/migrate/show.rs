@@ -6,10 +6,11 @@ use super::NAME;
 use crate::cli::wrong_setting;
 use crate::console::{chain, data, say};
 use crate::control::{self, Cancelled, Status};
-use crate::domain_name::HostName;
+use crate::domain_name::{DomainName, XenName};
 use crate::exit::Exit;
 use crate::host;
-use crate::settings::Values;
+use crate::settings::{Settings, Values};
+use crate::xen;
 
 /// Bytes in a MiB.
 const MIB: f64 = (1 << 20) as f64;
@@ -30,7 +31,7 @@ pub(super) fn config() -> Exit {
 }
 
 /// How migrations get on.
-pub(super) fn status(id: Option<&HostName>, as_json: bool) -> Exit {
+pub(super) fn status(id: Option<&DomainName>, as_json: bool) -> Exit {
     let directory = host::migrations();
     let found = match id {
         None => control::statuses(&directory),
@@ -50,7 +51,7 @@ pub(super) fn status(id: Option<&HostName>, as_json: bool) -> Exit {
 }
 
 /// Cancels one.
-pub(super) fn cancel(id: &HostName) -> Exit {
+pub(super) fn cancel(id: &DomainName) -> Exit {
     match control::cancel(&host::migrations(), &id.to_string()) {
         Ok(Cancelled::Ended(exit, place)) if exit != Exit::Done as u8 => {
             say(place);
@@ -65,6 +66,24 @@ pub(super) fn cancel(id: &HostName) -> Exit {
             Exit::Failed
         }
         Err(error) => failed(&error),
+    }
+}
+
+/// Lets a suspended Xen domain run.
+pub(super) fn resume(domain: &XenName) -> Exit {
+    let settings = match Values::load(Vec::new()) {
+        Ok(values) => Settings::from(&values),
+        Err(error) => return wrong_setting(NAME, &error),
+    };
+    match xen::resume(domain, &settings) {
+        Ok(place) => {
+            say(place);
+            Exit::Done
+        }
+        Err(error) => {
+            say(format_args!("{NAME}: {}", chain(&error)));
+            Exit::Failed
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl Style {
 
     /// Who shows it; `measure` has seen nothing yet.
     #[must_use]
-    pub fn observer(self, measure: Measure) -> Box<dyn Observer> {
+    pub fn observer(self, measure: Measure) -> Box<dyn Observer + Send> {
         match self {
             Self::Auto if io::stderr().is_terminal() => Box::new(bar::Bar::new(measure)),
             Self::Auto | Self::Plain => Box::new(text::Lines),

@@ -71,13 +71,13 @@ enum Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Step {
+    Watch,
     Open,
     Round,
     StopAndCopy,
     Verify,
     State,
     Close,
-    Watch,
     Receive,
     Complete,
 }
@@ -86,12 +86,12 @@ impl Step {
     fn of(phase: Phase) -> (Self, u32) {
         let step = match phase {
             Phase::Round(number) => return (Self::Round, number),
+            Phase::Watch => Self::Watch,
             Phase::Open => Self::Open,
             Phase::StopAndCopy => Self::StopAndCopy,
             Phase::Verify => Self::Verify,
             Phase::State => Self::State,
             Phase::Close => Self::Close,
-            Phase::Watch => Self::Watch,
             Phase::Receive => Self::Receive,
             Phase::Complete => Self::Complete,
         };
@@ -101,12 +101,12 @@ impl Step {
     fn phase(self, round: u32) -> Phase {
         match self {
             Self::Round => Phase::Round(round),
+            Self::Watch => Phase::Watch,
             Self::Open => Phase::Open,
             Self::StopAndCopy => Phase::StopAndCopy,
             Self::Verify => Phase::Verify,
             Self::State => Phase::State,
             Self::Close => Phase::Close,
-            Self::Watch => Phase::Watch,
             Self::Receive => Phase::Receive,
             Self::Complete => Phase::Complete,
         }

@@ -53,8 +53,15 @@ pub static METRICS: Setting = Setting { key: "metrics", default: "", check: any 
 /// The command that reaches another host.
 pub static SSH: Setting = Setting { key: "ssh", default: "ssh", check: any };
 
+/// The command that receives the guest there.
+pub static RECEIVER: Setting = Setting { key: "receiver", default: "xc-migrate-receive", check: any };
+/// The program that owns Xen domains.
+pub static XL: Setting = Setting { key: "xl", default: "xl", check: any };
+/// The save helper that libxl shall start; where it was installed if not given.
+pub static HELPER: Setting = Setting { key: "helper", default: "", check: any };
+
 /// All of them, in the order in which they are shown.
-pub static ALL: [&Setting; 10] = [
+pub static ALL: [&Setting; 13] = [
     &STOP,
     &BANDWIDTH,
     &LINK_RATE,
@@ -65,6 +72,9 @@ pub static ALL: [&Setting; 10] = [
     &STATS,
     &METRICS,
     &SSH,
+    &RECEIVER,
+    &XL,
+    &HELPER,
 ];
 
 impl Setting {
@@ -108,6 +118,14 @@ pub struct Settings {
     pub timeout_action: Action,
     /// The command that reaches another host; empty when the host is the command.
     pub ssh: String,
+    /// The command that receives the guest there.
+    pub receiver: String,
+    /// `xl`: a path, or a name to be found in `PATH`.
+    pub xl: PathBuf,
+    /// The save helper for it, if not the one that was installed.
+    pub helper: Option<PathBuf>,
+    /// What a save helper needs to know, as variables.
+    pub for_helper: Vec<(String, String)>,
     /// What is told.
     pub report: Report,
 }
@@ -133,6 +151,10 @@ impl From<&Values> for Settings {
             timeout: units::duration(values.text(&TIMEOUT)),
             timeout_action: read_action(values.text(&TIMEOUT_ACTION)).unwrap_or(Action::Abort),
             ssh: values.text(&SSH).to_owned(),
+            receiver: values.text(&RECEIVER).to_owned(),
+            xl: values.text(&XL).into(),
+            helper: path(values.text(&HELPER)),
+            for_helper: values.iter().filter_map(for_helper).collect(),
             report: Report::from(values),
         }
     }
@@ -140,13 +162,23 @@ impl From<&Values> for Settings {
 
 impl From<&Values> for Report {
     fn from(values: &Values) -> Self {
-        let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
         Self {
             progress: Style::read(values.text(&PROGRESS)).unwrap_or(Style::Auto),
             stats: path(values.text(&STATS)),
             metrics: path(values.text(&METRICS)),
         }
     }
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+/// All that is told is told by the command itself: the helper writes no files.
+fn for_helper((setting, value, _): (&'static Setting, &str, &Origin)) -> Option<(String, String)> {
+    let told = [&STATS, &METRICS].into_iter().any(|mine| mine.key == setting.key);
+    let value = if told { "" } else { value };
+    (setting.key != PROGRESS.key).then(|| (setting.variable(), value.to_owned()))
 }
 
 /// The long help of `--stop`.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use ffi::link::{LinkSpec, path_mtu};
 
 use super::{Finding, Verdict};
-use crate::migrate::{RECEIVER, quoted};
-use crate::settings::{Settings, Values};
+use crate::migrate::quoted;
+use crate::settings::{RECEIVER, Settings, Values};
 
 /// The usual MTU of Ethernet; less costs packets.
 const ETHERNET: u32 = 1500;
@@ -98,14 +98,19 @@ fn way(to: IpAddr, from: IpAddr, mtu: u32) -> Finding {
 fn receiver(host: &str) -> Finding {
     const WHAT: &str = "receiver";
     const REMEDY: &str = "install this package there, and let ssh log in without a question";
-    let ssh = Values::load(Vec::new()).map_or_else(|_| "ssh".into(), |values| Settings::from(&values).ssh);
-    let command = format!("exec {ssh} {} {RECEIVER} --version", quoted(host));
+    // Wrong settings have a finding of their own.
+    let values = Values::load(Vec::new()).unwrap_or_else(|_| Values::defaults());
+    let Settings { ssh, receiver, .. } = Settings::from(&values);
+    if !receiver.ends_with(RECEIVER.default) {
+        return Finding::new(WHAT, Verdict::Absent, format!("not asked: `{receiver}` is none of ours"), "");
+    }
+    let command = format!("exec {ssh} {} {receiver} --version", quoted(host));
     let ours = env!("CARGO_PKG_VERSION");
     match answer(&command) {
         Ok(text) if text.split_whitespace().last() == Some(ours) => {
             Finding::good(WHAT, format!("{} there, as here", text.trim()))
         }
-        Ok(text) if text.starts_with(RECEIVER) => Finding::new(
+        Ok(text) if text.starts_with(RECEIVER.default) => Finding::new(
             WHAT,
             Verdict::Poor,
             format!("{} there, {ours} here", text.trim()),
