@@ -16,6 +16,7 @@ mod phase;
 mod rate;
 mod restore;
 mod save;
+mod seconds;
 mod sink;
 mod toolstack;
 mod watch;

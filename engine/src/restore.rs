@@ -3,12 +3,12 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stream::libxc::{Item, Limits, Reader, Record};
 use stream::{Input, PageEntry, Pfn};
 
 use crate::digest::{MemoryDigest, page_digest};
-use crate::save::seconds;
+use crate::seconds;
 use crate::{BoxError, Context, Error, Event, PAGE_SIZE, PageBytes, PfnSet, Phase, TargetDomain};
 
 /// How to restore.
@@ -19,7 +19,7 @@ pub struct RestoreOptions {
 }
 
 /// What a restore did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RestoreReport {
     /// Pages received with data, repeated ones counted each time.
     pub pages: u64,
@@ -33,7 +33,7 @@ pub struct RestoreReport {
     #[serde(skip)]
     pub digest: Option<u128>,
     /// From the first byte to the complete domain.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub total: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Everything outside this process: the host world, links and signals. The only member with `unsafe`.
+//! Everything outside this process: the host world, links, signals and Xen. The only member with `unsafe`.
 
 pub mod helper;
 pub mod host;
@@ -6,3 +6,4 @@ pub mod link;
 pub mod signals;
 #[cfg(feature = "xen")]
 pub mod xen;
+pub mod xl;

@@ -27,6 +27,7 @@ pub mod migrate;
 pub mod notes;
 mod places;
 pub mod progress;
+pub mod remote;
 mod run;
 pub mod settings;
 pub mod stats;

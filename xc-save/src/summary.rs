@@ -97,7 +97,7 @@ mod tests {
         let ms = Duration::from_millis;
         let report = SaveReport {
             pfn_limit: 1,
-            policy: "xen",
+            policy: "xen".to_owned(),
             stop_reason: String::new(),
             rounds: Vec::new(),
             last_pages: 1,

@@ -61,7 +61,7 @@ impl Model {
     }
 }
 
-/// The axes of a matrix. The links are in the order of [`Matrix::cells`]'s outermost loop.
+/// The axes of a matrix. The links are in the order of `Matrix::cells`'s outermost loop.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Matrix {

@@ -18,7 +18,6 @@ use failure::{Failure, blame};
 use outlet::{Job, Outlet};
 use passes::Passes;
 
-pub(crate) use report::seconds;
 pub use report::{SaveReport, Waterfall};
 
 use crate::held::Held;
@@ -311,7 +310,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         let rounds = std::mem::take(&mut self.rounds);
         Ok(SaveReport {
             pfn_limit: self.passes.limit(),
-            policy: if self.options.live { self.options.stop.name() } else { "" },
+            policy: if self.options.live { self.options.stop.name() } else { "" }.to_owned(),
             stop_reason: std::mem::take(&mut self.stop_reason),
             last_pages,
             pages: last_pages + rounds.iter().map(|round| round.sent).sum::<u64>(),

@@ -3,24 +3,21 @@
 use std::time::Duration;
 
 use policy::Round;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-/// Seconds, as a JSON number.
-pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.as_secs_f64())
-}
+use crate::seconds;
 
 /// What a save did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SaveReport {
     /// One more than the guest's highest pfn.
     pub pfn_limit: u64,
     /// The stop policy; empty for a save that was not live.
-    pub policy: &'static str,
+    pub policy: String,
     /// Why the pre-copy ended; empty for a save that was not live.
     pub stop_reason: String,
     /// The rounds of the pre-copy; none for a save that was not live.
-    #[serde(serialize_with = "rounds")]
+    #[serde(with = "rounds")]
     pub rounds: Vec<Round>,
     /// Pages sent while the guest was suspended.
     pub last_pages: u64,
@@ -29,50 +26,63 @@ pub struct SaveReport {
     /// Bytes of the libxc stream that the link accepted.
     pub bytes: u64,
     /// From the start to the last byte.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub total: Duration,
     /// The moments of the stop-and-copy.
     pub downtime: Waterfall,
 }
 
 /// When each step of the stop-and-copy was done, counted from the start of the save.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Waterfall {
     /// The guest was asked to suspend.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub asked: Duration,
     /// It had stopped.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub suspended: Duration,
     /// The last dirty bitmap was there.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub last_harvest: Duration,
     /// The link had accepted the last page.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub last_page: Duration,
     /// The link had accepted the last byte.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub state: Duration,
 }
 
-fn rounds<S: Serializer>(rounds: &[Round], serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Row {
+/// `Round` is of a crate that knows no serde.
+mod rounds {
+    use policy::Round;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::seconds;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(remote = "Round")]
+    struct Fields {
         number: u32,
         planned: u64,
         sent: u64,
         skipped: u64,
         bytes: u64,
-        duration: f64,
+        #[serde(with = "seconds")]
+        duration: std::time::Duration,
         dirty: u64,
     }
-    serializer.collect_seq(rounds.iter().map(|round| Row {
-        number: round.number,
-        planned: round.planned,
-        sent: round.sent,
-        skipped: round.skipped,
-        bytes: round.bytes,
-        duration: round.duration.as_secs_f64(),
-        dirty: round.dirty,
-    }))
+
+    #[derive(Deserialize)]
+    struct Read(#[serde(with = "Fields")] Round);
+
+    #[derive(Serialize)]
+    struct Written<'a>(#[serde(with = "Fields")] &'a Round);
+
+    pub(super) fn serialize<S: Serializer>(rounds: &[Round], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(rounds.iter().map(Written))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Round>, D::Error> {
+        Ok(Vec::<Read>::deserialize(deserializer)?.into_iter().map(|read| read.0).collect())
+    }
 }

@@ -36,6 +36,6 @@ pub use error::{Error, chain};
 pub use message::{Level, Notice, Request, RestoreResults, Verdict};
 pub use restore::{RestoreWorld, restore};
 pub use save::{SaveWorld, save};
-pub use session::{Session, Statistics};
+pub use session::{Session, Statistics, Witness};
 pub use stock::{STOCK_HELPER, STOCK_HELPER_VARIABLE, exec_stock};
 pub use toolstack::HelperToolstack;

@@ -6,7 +6,7 @@ use engine::{BoxError, Context, RestoreOptions, RestoreReport, TargetDomain, Wal
 use stream::Input;
 
 use super::observer::LibxlObserver;
-use super::session::{Statistics, keep, run};
+use super::session::{Statistics, Told, Witness, keep, run};
 use super::static_data::StaticDataTarget;
 use super::{Error, Notice, RestoreArgs, RestoreResults, Session};
 use crate::link::{LinkSpec, open_receive};
@@ -19,6 +19,8 @@ pub struct RestoreWorld<T> {
     pub results: fn(&T) -> RestoreResults,
     /// Gets the report of a restore that was done.
     pub statistics: Statistics<RestoreReport>,
+    /// Who hears of it, beside libxl.
+    pub witness: Option<Box<dyn Witness<RestoreReport>>>,
 }
 
 impl<T> fmt::Debug for RestoreWorld<T> {
@@ -57,9 +59,13 @@ fn receive<T: TargetDomain>(
     // Reads exactly what it is asked for: what is behind the stream is libxl's.
     let link = open_receive(&LinkSpec::Fd(args.stream_fd), abort, |_| ())?;
     let mut target = StaticDataTarget::new(&mut world.target, channel, args.domid);
-    let mut context = Context { clock: &clock, observer: &mut LibxlObserver::new(channel), abort };
+    let mut told = Told { libxl: LibxlObserver::new(channel), witness: world.witness };
+    let mut context = Context { clock: &clock, observer: &mut told, abort };
     let options = RestoreOptions::default();
-    let (report, _) = engine::restore(Input::new(link), &mut target, options, &mut context)?;
+    let result =
+        engine::restore(Input::new(link), &mut target, options, &mut context).map(|(report, _)| report);
+    told.witness.iter_mut().for_each(|witness| witness.end(result.as_ref()));
+    let report = result?;
     keep(world.statistics, &report, channel);
     Ok((world.results)(&world.target))
 }

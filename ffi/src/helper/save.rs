@@ -7,7 +7,7 @@ use engine::{
 };
 
 use super::observer::LibxlObserver;
-use super::session::{Statistics, keep, run};
+use super::session::{Statistics, Told, Witness, keep, run};
 use super::{Error, HelperToolstack, Level, SaveArgs, Session};
 use crate::link::{LinkSpec, open_send};
 
@@ -21,6 +21,8 @@ pub struct SaveWorld<D, T> {
     pub options: SaveOptions,
     /// Gets the report of a save that was done.
     pub statistics: Statistics<SaveReport>,
+    /// Who hears of it, beside libxl.
+    pub witness: Option<Box<dyn Witness<SaveReport>>>,
 }
 
 impl<D, T> fmt::Debug for SaveWorld<D, T> {
@@ -63,8 +65,11 @@ fn send<D: SourceDomain, T: DirtyTracker>(
         toolstack: &mut HelperToolstack::new(channel, args.domid, kind),
     };
     let mut sink = StreamSink::new(link, kind, &clock, abort);
-    let mut context = Context { clock: &clock, observer: &mut LibxlObserver::new(channel), abort };
-    let report = engine::save(source, &mut sink, &mut world.options, &mut context)?;
+    let mut told = Told { libxl: LibxlObserver::new(channel), witness: world.witness };
+    let mut context = Context { clock: &clock, observer: &mut told, abort };
+    let result = engine::save(source, &mut sink, &mut world.options, &mut context);
+    told.witness.iter_mut().for_each(|witness| witness.end(result.as_ref()));
+    let report = result?;
     channel.progress("Complete", 0, 0);
     keep(world.statistics, &report, channel);
     Ok(())

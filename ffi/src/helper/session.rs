@@ -4,19 +4,42 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 use std::{io, thread};
 
-use engine::{Abort, BoxError};
+use engine::{Abort, BoxError, Event, Observer};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 
+use super::observer::LibxlObserver;
 use super::{Callbacks, Channel, Error, Level, Request, chain};
 use crate::link::Aborted;
 use crate::signals::abort_on_signals;
 
 /// Takes the report of a run that was done. What it fails with is logged, and changes nothing.
 pub type Statistics<R> = Box<dyn FnOnce(&R) -> Result<(), BoxError>>;
+
+/// Hears all of a run, and how it ends.
+pub trait Witness<R>: Observer {
+    /// It has ended: its report, or why there is none.
+    fn end(&mut self, result: Result<&R, &engine::Error>);
+}
+
+/// libxl hears of what happens, and so does a witness.
+pub(super) struct Told<'a, R> {
+    pub(super) libxl: LibxlObserver<'a>,
+    pub(super) witness: Option<Box<dyn Witness<R>>>,
+}
+
+impl<R> Observer for Told<'_, R> {
+    fn event(&mut self, at: Duration, event: Event<'_>) {
+        self.libxl.event(at, event);
+        if let Some(witness) = &mut self.witness {
+            witness.event(at, event);
+        }
+    }
+}
 
 /// One run of the helper, for the world that it works on.
 #[derive(Debug)]

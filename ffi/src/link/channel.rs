@@ -12,7 +12,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -78,6 +78,15 @@ impl Channel {
 
     pub(super) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Whether a read would return at once.
+    pub(super) fn is_readable(&self) -> io::Result<bool> {
+        poll_once(self.fd.as_fd(), PollFlags::POLLIN, Duration::ZERO)
     }
 
     /// How many bytes were accepted.
@@ -159,6 +168,14 @@ impl Channel {
         let sent = unsafe { libc::sendmsg(self.fd.as_raw_fd(), &raw const message, flags) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
+}
+
+/// Our end of a pipe whose other end is a program's. Each end has a description of its own, so the program's goes on
+/// blocking.
+pub(super) fn own_pipe(pipe: OwnedFd, abort: &Abort) -> io::Result<Channel> {
+    let flags = OFlag::from_bits_retain(fcntl(&pipe, FcntlArg::F_GETFL)?);
+    fcntl(&pipe, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Channel::new(pipe, Description::Own, abort)
 }
 
 /// The same end of a pipe, with an open file description of our own.

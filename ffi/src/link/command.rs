@@ -1,13 +1,12 @@
 //! A shell command as the other end: `ssh HOST xc-migrate-receive`, as `xl migrate` has it.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -23,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Running(Child);
 
-/// Starts `sh -c COMMAND`; returns it with its standard input and output, which never block on our side.
+/// Starts `sh -c COMMAND`; returns it with our ends of its standard input and output.
 pub(super) fn start(command: &str) -> io::Result<(Running, OwnedFd, OwnedFd)> {
     let mut child = Command::new("sh")
         .arg("-c")
@@ -36,17 +35,7 @@ pub(super) fn start(command: &str) -> io::Result<(Running, OwnedFd, OwnedFd)> {
     let output = child.stdout.take().map(ChildStdout::into);
     let running = Running(child);
     let (Some(input), Some(output)) = (input, output) else { return Err(io::ErrorKind::BrokenPipe.into()) };
-    for end in [&input, &output] {
-        do_not_block(end)?;
-    }
     Ok((running, input, output))
-}
-
-/// Both ends of a pipe have descriptions of their own, so the command's end is left as it is.
-fn do_not_block(pipe: &OwnedFd) -> io::Result<()> {
-    let flags = OFlag::from_bits_retain(fcntl(pipe.as_fd(), FcntlArg::F_GETFL)?);
-    fcntl(pipe.as_fd(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-    Ok(())
 }
 
 impl Running {

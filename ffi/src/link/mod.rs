@@ -15,6 +15,7 @@
 mod channel;
 mod command;
 mod error;
+mod forward;
 mod gather;
 mod inherited;
 mod interface;
@@ -27,8 +28,9 @@ mod spec;
 mod wait;
 
 pub use error::{Aborted, Error};
+pub use forward::forward;
 pub use interface::Interface;
 pub use probe::{path_mtu, space_left};
-pub use receive::{ReceiveLink, open_answering, open_receive};
-pub use send::{SendLink, open_command, open_send};
+pub use receive::{ReceiveLink, open_answering, open_receive, receive_over};
+pub use send::{SendLink, open_command, open_send, send_over};
 pub use spec::LinkSpec;

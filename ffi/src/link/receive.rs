@@ -3,14 +3,14 @@
 use std::fs::OpenOptions;
 use std::io::{self, BufReader, IsTerminal, Read};
 use std::iter;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Instant;
 
 use engine::Abort;
 
-use super::channel::{Channel, Description, Kind};
+use super::channel::{Channel, Description, Kind, own_pipe};
 use super::gather::Outgoing;
 use super::wait::Wait;
 use super::{Error, LinkSpec, inherited, socket};
@@ -82,6 +82,15 @@ fn answering(abort: &Abort) -> io::Result<ReceiveLink> {
     Ok(ReceiveLink { input: BufReader::with_capacity(0, input), replies: Some(replies), duplex: true })
 }
 
+/// A link from a program that writes the stream to one pipe and hears answers on another; these are our ends of them.
+///
+/// # Errors
+/// When they are no pipes.
+pub fn receive_over(input: OwnedFd, replies: OwnedFd, abort: &Abort) -> io::Result<ReceiveLink> {
+    let (input, replies) = (own_pipe(input, abort)?, own_pipe(replies, abort)?);
+    Ok(ReceiveLink { input: BufReader::with_capacity(0, input), replies: Some(replies), duplex: true })
+}
+
 fn open_file(path: &Path) -> io::Result<OwnedFd> {
     // A named pipe without a writer opens at once this way; the first read waits for one.
     Ok(OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?.into())
@@ -107,6 +116,16 @@ impl ReceiveLink {
     #[must_use]
     pub fn is_duplex(&self) -> bool {
         self.duplex
+    }
+
+    /// Whether bytes were read that nobody asked for yet.
+    pub(super) fn has_read_ahead(&self) -> bool {
+        !self.input.buffer().is_empty()
+    }
+
+    /// The descriptor that the stream comes from.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.input.get_ref().as_fd()
     }
 
     /// From here on an abort is not heard: see [`SendLink::ignore_abort`](super::SendLink::ignore_abort).

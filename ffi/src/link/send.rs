@@ -12,11 +12,11 @@ use std::time::Instant;
 
 use engine::{Abort, GuestPage, Link};
 
-use super::channel::{Channel, Description, Kind};
+use super::channel::{Channel, Description, Kind, own_pipe};
 use super::gather::Outgoing;
 use super::part_file::PartFile;
 use super::wait::Wait;
-use super::{Aborted, Error, LinkSpec, command, inherited, socket};
+use super::{Aborted, Error, LinkSpec, ReceiveLink, command, inherited, socket};
 
 /// Opens `spec` for sending. Raising `abort` ends every wait of the link within 100 ms, the opening too.
 ///
@@ -56,10 +56,18 @@ pub fn open_command(command: &str, abort: &Abort) -> Result<SendLink, Error> {
 
 fn run(shell_command: &str, abort: &Abort) -> io::Result<SendLink> {
     let (command, input, output) = command::start(shell_command)?;
-    let channel = Channel::new(input, Description::Own, abort)?;
-    let answers = Some(Channel::new(output, Description::Own, abort)?);
-    let name = shell_command.to_owned();
-    Ok(SendLink { channel, answers, command: Some(command), part: None, duplex: true, name })
+    let link = send_over(input, output, shell_command, abort)?;
+    Ok(SendLink { command: Some(command), ..link })
+}
+
+/// A link to a program that reads the stream from one pipe and answers on another; these are our ends of them.
+///
+/// # Errors
+/// When they are no pipes.
+pub fn send_over(input: OwnedFd, output: OwnedFd, name: &str, abort: &Abort) -> io::Result<SendLink> {
+    let channel = own_pipe(input, abort)?;
+    let answers = Some(own_pipe(output, abort)?);
+    Ok(SendLink { channel, answers, command: None, part: None, duplex: true, name: name.to_owned() })
 }
 
 /// Whether a regular file may take this name.
@@ -151,6 +159,21 @@ impl SendLink {
             Some(command) => command.explain(error),
             None => error,
         })
+    }
+
+    /// Waits until the other end says something, or ends (`true`), or `from` does (`false`).
+    pub(super) fn has_answer_before(&self, from: &ReceiveLink) -> io::Result<bool> {
+        let answers = self.answers.as_ref().unwrap_or(&self.channel);
+        if from.has_read_ahead() {
+            return answers.is_readable();
+        }
+        let first = self.channel.wait.first_readable([answers.as_fd(), from.as_fd()])?;
+        Ok(first == 0)
+    }
+
+    /// Sends bytes that are nobody's memory.
+    pub(super) fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.channel.send(&mut Outgoing::new(bytes, &[]))
     }
 
     /// Every byte is sent: gives a new file its name, and returns when a file is on the disk.

@@ -60,6 +60,19 @@ impl Wait {
         }
     }
 
+    /// Waits until one of two can be read, or is closed; says which, the first one where it is both.
+    pub(super) fn first_readable(&self, fds: [BorrowedFd<'_>; 2]) -> io::Result<usize> {
+        loop {
+            self.check()?;
+            let mut ends = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            match poll(&mut ends, timeout_of(self.tick()?)) {
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => return Ok(usize::from(!ends[0].any().unwrap_or(true))),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
     fn retry<T>(
         &self,
         mut attempt: impl FnMut() -> io::Result<T>,
@@ -92,11 +105,13 @@ impl Wait {
 
 /// Whether `fd` has one of `events`, an error or a hang-up within `timeout`. A signal ends the wait early.
 pub(super) fn poll_once(fd: BorrowedFd<'_>, events: PollFlags, timeout: Duration) -> io::Result<bool> {
-    // Rounded up: a wait of the last half millisecond must not become a busy loop.
-    let millis = timeout.as_micros().div_ceil(1000);
-    let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
-    match poll(&mut [PollFd::new(fd, events)], timeout) {
+    match poll(&mut [PollFd::new(fd, events)], timeout_of(timeout)) {
         Err(Errno::EINTR) => Ok(false),
         result => Ok(result? > 0),
     }
+}
+
+/// Rounded up: a wait of the last half millisecond must not become a busy loop.
+fn timeout_of(time: Duration) -> PollTimeout {
+    PollTimeout::try_from(time.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
 }

@@ -120,6 +120,7 @@ fn source(
         domain: HelpersSource { domain, guest: guest.clone(), clock, live, batches: Cell::new(0) },
         tracker: HelpersTracker { tracker, guest: guest.clone() },
         options,
+        witness: None,
         statistics: Box::new(|report| {
             witness("statistics", &report.bytes.to_string());
             if trouble() == "statistics" { Err("no room for them".into()) } else { Ok(()) }
@@ -134,6 +135,7 @@ fn target(_: &Session) -> Result<RestoreWorld<SimTarget>, BoxError> {
             witness("guest", &format!("{:?}", target.snapshot()));
             RESULTS
         },
+        witness: None,
         statistics: Box::new(|report| {
             witness("statistics", &report.bytes.to_string());
             Ok(())
