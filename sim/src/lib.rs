@@ -19,6 +19,7 @@ mod random;
 mod recording;
 mod target;
 mod traffic;
+mod witness;
 
 pub use bounds::Bounds;
 pub use clock::VirtualClock;
@@ -32,3 +33,4 @@ pub use model::{ConstantRate, DirtyModel, Event};
 pub use recording::{Recording, RecordingError};
 pub use target::SimTarget;
 pub use traffic::Traffic;
+pub use witness::{Notes, Witnessed};

@@ -9,15 +9,18 @@ use std::{env, fs, thread};
 
 use engine::libxc::{DomainHeader, Record};
 use engine::{
-    BoxError, DirtyTracker, Harvest, PageType, Pfn, PfnSet, SaveOptions, SourceDomain, Threads, Toolstack,
+    BoxError, DirtyTracker, Harvest, PageType, Pfn, PfnSet, SaveOptions, SaveReport, SourceDomain, Threads,
+    Toolstack,
 };
 use ffi::helper::{
     Error, Invocation, RestoreResults, RestoreWorld, SaveWorld, Session, chain, exec_stock, restore, save,
 };
 use nix::unistd::{dup2_stdin, dup2_stdout};
-use policy::{bandwidth, stop};
+use policy::bandwidth;
+use policy::stop::{self, Decision};
 use sim::{
-    ConstantRate, FaultPoint, SimBatch, SimConfig, SimGuest, SimSource, SimTarget, SimTracker, VirtualClock,
+    ConstantRate, FaultPoint, Notes, SimBatch, SimConfig, SimGuest, SimSource, SimTarget, SimTracker,
+    VirtualClock, Witnessed,
 };
 
 /// The command line of the helper, and the sign that this process is one.
@@ -32,6 +35,8 @@ const OUTPUT: i32 = 4;
 
 /// More than a pipe holds: 512 KiB.
 pub(crate) const PAGES: u64 = 128;
+/// The stop policy, by name.
+pub(crate) const STOP: &str = "xen";
 const PAGES_PER_SECOND: u64 = 2000;
 const TIME_PER_BATCH: Duration = Duration::from_millis(20);
 /// No dialogue takes nearly this long.
@@ -113,7 +118,8 @@ fn source(
     }
     assert_eq!(session.abort.reason(), None);
     let (domain, tracker, _) = guest.split();
-    let mut options = SaveOptions::live(stop::by_name("xen")?, bandwidth::by_name("unlimited")?);
+    let (stop, notes) = Witnessed::new(stop::by_name(STOP)?);
+    let mut options = SaveOptions::live(Box::new(stop), bandwidth::by_name("unlimited")?);
     options.batch = 16;
     options.threads = Threads::Pipelined;
     Ok(SaveWorld {
@@ -121,11 +127,24 @@ fn source(
         tracker: HelpersTracker { tracker, guest: guest.clone() },
         options,
         witness: None,
-        statistics: Box::new(|report| {
+        statistics: Box::new(move |report| {
             witness("statistics", &report.bytes.to_string());
+            witness("decisions", &decisions(&notes, report));
             if trouble() == "statistics" { Err("no room for them".into()) } else { Ok(()) }
         }),
     })
+}
+
+/// What the policy decided, if another one by that name decides the same.
+fn decisions(notes: &Notes, report: &SaveReport) -> String {
+    let made = notes.decisions();
+    if made.is_empty() {
+        return "nobody asked".into();
+    }
+    let mut other = stop::by_name(STOP).expect("it was made before");
+    assert_eq!(notes.again(other.as_mut()), made);
+    assert_eq!(made.last(), Some(&Decision::StopAndCopy(report.stop_reason.clone())));
+    format!("{} rounds, {} decisions: {}", report.rounds.len(), made.len(), report.stop_reason)
 }
 
 fn target(_: &Session) -> Result<RestoreWorld<SimTarget>, BoxError> {

@@ -66,6 +66,14 @@ fn a_plain_save_only_suspends() {
 }
 
 #[test]
+fn the_policy_of_the_simulator_decides() {
+    let live = saves_and_restores("decides", LIVE).witness("decisions");
+    // Xen's rule has at most 5 rounds, and this guest never becomes calm.
+    assert!(live.starts_with("5 rounds, 6 decisions: "), "{live}");
+    assert_eq!(saves_and_restores("undecided", PLAIN).witness("decisions"), "nobody asked");
+}
+
+#[test]
 fn a_debug_save_sends_all_twice() {
     let once: u64 = saves_and_restores("once", LIVE).witness("statistics").parse().unwrap();
     let twice: u64 = saves_and_restores("twice", LIVE_DEBUG).witness("statistics").parse().unwrap();
