@@ -4,7 +4,8 @@ use std::io;
 use std::time::Instant;
 
 use engine::{Abort, Context, RestoreOptions, RestoreReport, WallClock};
-use ffi::link::{ReceiveLink, open_answering, open_receive};
+use ffi::host::GuestConfig;
+use ffi::link::{LinkSpec, ReceiveLink, open_answering, open_receive};
 use ffi::signals::abort_on_signals;
 use stream::Input;
 use stream::xl::handshake::READY;
@@ -74,8 +75,12 @@ impl Run<'_> {
     /// From the link to the running guest; returns where it is.
     fn all(&mut self) -> Result<String, Error> {
         abort_on_signals(&self.abort).map_err(Error::Signals)?;
+        let given = self.job.config.as_deref().map(host::other_config).transpose()?;
+        // With a configuration, nothing has to wait for the source but its stream.
+        let ready =
+            given.as_ref().filter(|_| self.waits()).map(|config| self.make_ready(config)).transpose()?;
         let mut link = self.connect()?;
-        let mut target = self.receive(&mut link)?;
+        let mut target = self.receive(&mut link, given, ready)?;
         let paused = self.job.paused;
         if link.is_duplex() {
             take_over(&mut Answering(&mut link), || target.start(paused))?;
@@ -88,6 +93,17 @@ impl Run<'_> {
         let verb = if paused { "is paused" } else { "runs" };
         let pages = self.report.as_ref().map_or(0, |report| report.populated);
         Ok(format!("host:{} {verb} here, {pages} pages", target.config().name))
+    }
+
+    /// Whether the source comes later, and then answers.
+    fn waits(&self) -> bool {
+        matches!(self.job.from, Origin::Link(LinkSpec::Tcp { .. } | LinkSpec::Unix(_)))
+    }
+
+    fn make_ready(&self, config: &GuestConfig) -> Result<HostTarget, Error> {
+        let mut target = host::create(config.clone(), self.job.name.as_ref(), NameUse::FreeAtStart)?;
+        target.reserve().map_err(Error::Create)?;
+        Ok(target)
     }
 
     fn connect(&self) -> Result<ReceiveLink, Error> {
@@ -104,15 +120,23 @@ impl Run<'_> {
     }
 
     /// Reads the stream in its envelope and builds the guest from it.
-    fn receive(&mut self, link: &mut ReceiveLink) -> Result<HostTarget, Error> {
+    fn receive(
+        &mut self,
+        link: &mut ReceiveLink,
+        given: Option<GuestConfig>,
+        ready: Option<HostTarget>,
+    ) -> Result<HostTarget, Error> {
         // A source on this same host has the name until it gives the guest away.
         let name_use = if link.is_duplex() { NameUse::FreeAtStart } else { NameUse::FreeNow };
         let mut input = Input::new(link);
         // The world is chosen here, by what the header holds.
         let saved = envelope::config(&mut input)?;
-        let config = host::config(&saved, self.job.config.as_deref())?;
+        let config = given.map_or_else(|| host::saved_config(&saved), Ok)?;
         envelope::before(&mut input)?;
-        let mut target = host::create(config, self.job.name.as_ref(), name_use)?;
+        let mut target = match ready {
+            Some(target) => target,
+            None => host::create(config, self.job.name.as_ref(), name_use)?,
+        };
         self.name = Some(format!("host:{}", target.config().name));
         let mut audience = self.audience();
         let mut context = Context { clock: &self.clock, observer: &mut audience, abort: &self.abort };
