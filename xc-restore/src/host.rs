@@ -10,16 +10,18 @@ pub(crate) use ffi::host::{HostTarget, NameUse};
 
 use crate::Error;
 
-/// The configuration that the stream brought, or the one in a file; checked.
-pub(crate) fn config(saved: &[u8], instead: Option<&Path>) -> Result<GuestConfig, Error> {
-    let config: GuestConfig = match instead {
-        None => serde_json::from_slice(saved).map_err(Error::NoHostGuest)?,
-        Some(path) => {
-            let wrong = |cause| Error::OtherConfig(path.to_owned(), cause);
-            let text = fs::read(path).map_err(|error| wrong(error.into()))?;
-            serde_json::from_slice(&text).map_err(|error| wrong(error.into()))?
-        }
-    };
+/// The configuration that the stream brought, checked.
+pub(crate) fn saved_config(saved: &[u8]) -> Result<GuestConfig, Error> {
+    let config: GuestConfig = serde_json::from_slice(saved).map_err(Error::NoHostGuest)?;
+    config.check().map_err(Error::Create)?;
+    Ok(config)
+}
+
+/// The configuration in a file, checked.
+pub(crate) fn other_config(path: &Path) -> Result<GuestConfig, Error> {
+    let wrong = |cause| Error::OtherConfig(path.to_owned(), cause);
+    let text = fs::read(path).map_err(|error| wrong(error.into()))?;
+    let config: GuestConfig = serde_json::from_slice(&text).map_err(|error| wrong(error.into()))?;
     config.check().map_err(Error::Create)?;
     Ok(config)
 }

@@ -1,7 +1,7 @@
 //! The way of one restore.
 
 use engine::{Abort, Context, RestoreOptions, RestoreReport, WallClock};
-use ffi::link::{ReceiveLink, open_answering, open_receive};
+use ffi::link::{LinkSpec, ReceiveLink, open_answering, open_receive};
 use ffi::signals::abort_on_signals;
 use stream::Input;
 use stream::xl::handshake::READY;
@@ -73,6 +73,7 @@ impl Run<'_> {
     /// From the link to the running guest; returns where it is.
     fn all(&mut self) -> Result<String, Error> {
         abort_on_signals(&self.abort).map_err(Error::Signals)?;
+        let ready = self.make_ready()?;
         let mut link = self.connect()?;
         if let Some(domid) = self.job.into {
             return into::receive(self, domid, link);
@@ -85,7 +86,7 @@ impl Run<'_> {
         if let Some(name) = xen::name(&saved) {
             return xen::receive(self, saved, &name, link);
         }
-        let mut target = self.receive(&saved, input, name_use)?;
+        let mut target = self.receive(&saved, input, name_use, ready)?;
         let paused = self.job.paused;
         if link.is_duplex() {
             take_over(&mut link, || {
@@ -100,6 +101,21 @@ impl Run<'_> {
         let verb = if paused { "is paused" } else { "runs" };
         let pages = self.report.as_ref().map_or(0, |report| report.populated);
         Ok(format!("host:{} {verb} here, {pages} pages", target.config().name))
+    }
+
+    /// Whether the source comes later, and then answers.
+    fn waits(&self) -> bool {
+        matches!(self.job.from, Origin::Link(LinkSpec::Tcp { .. } | LinkSpec::Unix(_)))
+    }
+
+    /// A guest that already has its memory: where its configuration is given, nothing has to wait for the source but the
+    /// stream. A file that is no guest process's configuration may be xl's; only the stream tells.
+    fn make_ready(&self) -> Result<Option<HostTarget>, Error> {
+        let path = self.job.config.as_deref().filter(|_| self.waits());
+        let Some(config) = path.and_then(|path| host::other_config(path).ok()) else { return Ok(None) };
+        let mut target = host::create(config, self.job.name.as_ref(), NameUse::FreeAtStart)?;
+        target.reserve().map_err(Error::Create)?;
+        Ok(Some(target))
     }
 
     fn connect(&self) -> Result<ReceiveLink, Error> {
@@ -121,10 +137,17 @@ impl Run<'_> {
         saved: &[u8],
         mut input: Input<&mut ReceiveLink>,
         name_use: NameUse,
+        ready: Option<HostTarget>,
     ) -> Result<HostTarget, Error> {
-        let config = host::config(saved, self.job.config.as_deref())?;
+        let config = match &self.job.config {
+            Some(path) => host::other_config(path)?,
+            None => host::saved_config(saved)?,
+        };
         envelope::before(&mut input)?;
-        let mut target = host::create(config, self.job.name.as_ref(), name_use)?;
+        let mut target = match ready {
+            Some(target) => target,
+            None => host::create(config, self.job.name.as_ref(), name_use)?,
+        };
         self.name = Some(format!("host:{}", target.config().name));
         let mut audience = self.audience();
         let mut context = Context { clock: &self.clock, observer: &mut audience, abort: &self.abort };

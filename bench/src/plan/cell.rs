@@ -45,7 +45,7 @@ impl Cell {
             let text = self.map.clone();
             return Err(Error::Spec { what: "map", text, expected: "full or batch" });
         }
-        if world != World::Host && self.workload != "idle" {
+        if !matches!(world, World::Host(_)) && self.workload != "idle" {
             return Err(Error::Refused(format!("{self}: only the host world has a guest that runs")));
         }
         Ok(())

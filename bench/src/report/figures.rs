@@ -244,7 +244,7 @@ pub(super) fn of_worlds(run: &Run) -> Result<Vec<Figure>, Error> {
             continue;
         }
         let goodput = |m: &Measured| Some(m.goodput() / GIGABIT);
-        let name = |cell: &Cell| if cell.world == "host" { "ours".to_owned() } else { cell.world.clone() };
+        let name = |cell: &Cell| cell.world.replace("host", "ours");
         let bars = members.iter().filter_map(|cell| bar(run, cell, name(cell), goodput)).collect();
         let bars =
             Bars { title: format!("Goodput: {} over {}", axes[0], axes[1]), x: "Gbit/s of pages", bars };

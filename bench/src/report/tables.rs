@@ -81,14 +81,19 @@ pub(super) fn predictions(sweeps: &[Sweep]) -> Table {
 /// Our goodput over that of others, in pairs of the same turn.
 pub(super) fn ratios(run: &Run) -> Table {
     let cells = cells(run);
-    let ours = cells.iter().filter(|cell| cell.world == "host" && cell.workload == "idle");
-    let alike = |a: &Cell, b: &Cell| a.memory == b.memory && a.link == b.link && b.world != "host";
+    let is_ours = |cell: &Cell| cell.world.starts_with("host");
+    let is_warm = |cell: &Cell| cell.world.ends_with("-warm");
+    let ours = cells.iter().filter(|cell| is_ours(cell) && cell.workload == "idle");
+    let alike = |a: &Cell, b: &Cell| {
+        a.memory == b.memory && a.link == b.link && is_warm(a) == is_warm(b) && !is_ours(b)
+    };
     let row = |our: &Cell, other: &Cell| {
         let ratio = paired(run, our, other)?;
         Some(vec![
             our.memory.clone(),
             our.link.clone(),
             our.stop.clone(),
+            our.world.clone(),
             other.world.clone(),
             with_interval(ratio, 1.0, 2),
         ])
@@ -98,9 +103,9 @@ pub(super) fn ratios(run: &Run) -> Table {
     Table {
         title: "Ours against others".into(),
         note: "Our goodput divided by theirs: the median over pairs of the same turn, and its 95 % interval. Above 1 ours \
-               is faster."
+               is faster. Warm is compared with warm: both had touched the memory before the first byte came."
             .into(),
-        head: vec!["memory", "link", "stop", "against", "ratio"],
+        head: vec!["memory", "link", "stop", "ours", "against", "ratio"],
         rows: pairs.filter_map(|(our, other)| row(our, other)).collect(),
     }
 }

@@ -15,6 +15,7 @@ use crate::Error;
 use crate::bed::{Network, Traffic};
 use crate::plan::Cell;
 use crate::run::{Measured, RoundRow, children_seconds};
+use crate::world::Temperature;
 
 /// The guest before and after its journey.
 const HERE: &str = "bench";
@@ -67,25 +68,41 @@ impl Drop for Guest {
 /// When there is no memory for it.
 pub fn start_guest(cell: &Cell) -> Result<Guest, Error> {
     let host = guest_host();
-    let config = GuestConfig {
+    host.run(&config_of(cell)?, false)?;
+    thread::sleep(WARM_UP);
+    Ok(Guest(host, HERE))
+}
+
+fn config_of(cell: &Cell) -> Result<GuestConfig, Error> {
+    Ok(GuestConfig {
         name: HERE.into(),
         pages: cell.pages()?,
         vcpus: 1,
         workload: cell.workload.clone(),
         fill: "random".into(),
         seed: 1,
-    };
-    host.run(&config, false)?;
-    thread::sleep(WARM_UP);
-    Ok(Guest(host, HERE))
+    })
 }
 
-pub(super) fn measure(cell: &Cell, network: &Network) -> Result<Measured, Error> {
+/// The configuration by which an `xc-restore` knows the guest, and takes its memory, before it listens.
+fn beforehand(cell: &Cell, temperature: Temperature, dir: &Path) -> Result<Option<PathBuf>, Error> {
+    if temperature == Temperature::Cold {
+        return Ok(None);
+    }
+    let file = dir.join("config");
+    let text = serde_json::to_vec(&config_of(cell)?)
+        .map_err(|source| Error::Json { what: "a guest's configuration".into(), source })?;
+    fs::write(&file, text).map_err(|cause| Error::io(format!("write {}", file.display()), cause))?;
+    Ok(Some(file))
+}
+
+pub(super) fn measure(cell: &Cell, temperature: Temperature, network: &Network) -> Result<Measured, Error> {
     let files = TempDir::new_in("/run").map_err(|cause| Error::io("make a directory in /run", cause))?;
     let _source = start_guest(cell)?;
+    let config = beforehand(cell, temperature, files.path())?;
     let sent_before = network.sent()?;
     let cpu_before = children_seconds();
-    let (receiver, port) = Receiver::start(network, &files.path().join("restore"))?;
+    let (receiver, port) = Receiver::start(network, config.as_deref())?;
     let stats = files.path().join("save");
     save(cell, network, port, &stats)?;
     let _target = Guest(guest_host(), THERE);
@@ -103,10 +120,10 @@ struct Receiver {
 
 impl Receiver {
     /// Starts it in the target's namespace; returns when it listens, with its port.
-    fn start(network: &Network, stats: &Path) -> Result<(Self, u16), Error> {
+    fn start(network: &Network, config: Option<&Path>) -> Result<(Self, u16), Error> {
         let mut restore = command("xc-restore");
-        restore.arg(format!("tcp://{}:0", network.address)).args(["--as", &format!("host:{THERE}")]);
-        restore.args(["--progress", "none", "--stats"]).arg(stats);
+        restore.args(config).arg(format!("tcp://{}:0", network.address));
+        restore.args(["--as", &format!("host:{THERE}"), "--progress", "none"]);
         restore.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = network.target.inside(|| spawn(&mut restore))?;
         let stderr =

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
@@ -67,17 +68,48 @@ impl Memfd {
         Ok(Self { file, len })
     }
 
+    /// Another descriptor of the same file.
+    pub(super) fn try_clone(&self) -> Result<Self, HostError> {
+        let file = self.file.try_clone().map_err(os("duplicate a descriptor"))?;
+        Ok(Self { file, len: self.len })
+    }
+
+    /// The bytes of it that have memory.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> std::io::Result<u64> {
+        use std::os::unix::fs::MetadataExt as _;
+        /// What `stat` counts blocks in.
+        const BLOCK: u64 = 512;
+        Ok(self.file.metadata()?.blocks() * BLOCK)
+    }
+
     /// The descriptor's number in this process.
     pub(super) fn number(&self) -> i32 {
         self.file.as_raw_fd()
     }
 
+    /// Gives the pages real memory, zeroed if they had none, without a mapping of it.
+    pub(super) fn allocate(&self, pages: Range<u64>) -> Result<(), HostError> {
+        self.fallocate(FallocateFlags::FALLOC_FL_KEEP_SIZE, &pages)
+            .map_err(os(format!("get memory for the pages {pages:?}")))
+    }
+
     /// Gives the memory of these pages back; they read as zeros then.
     pub(super) fn punch(&self, pages: Range<u64>) -> Result<(), HostError> {
+        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        self.fallocate(how, &pages).map_err(os(format!("free the pages {pages:?}")))
+    }
+
+    fn fallocate(&self, how: FallocateFlags, pages: &Range<u64>) -> nix::Result<()> {
         let offset = |page: u64| i64::try_from(page * PAGE).unwrap_or(i64::MAX);
         let (at, end) = (offset(pages.start), offset(pages.end));
-        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        fallocate(&self.file, how, at, end - at).map_err(os(format!("free the pages {pages:?}")))
+        fallocate(&self.file, how, at, end - at)
+    }
+
+    /// Writes to the file. Faster than through a mapping where there is no memory yet: pages are neither zeroed first
+    /// nor mapped.
+    pub(super) fn write(&self, bytes: &[u8], at: u64) -> Result<(), HostError> {
+        self.file.write_all_at(bytes, at).map_err(os(format!("write {} bytes at {at:#x}", bytes.len())))
     }
 
     fn bytes(&self) -> Result<NonZeroUsize, HostError> {
@@ -162,6 +194,12 @@ impl Mapping {
         self.advise(pages, MmapAdvise::MADV_POPULATE_WRITE).map_err(os(doing))
     }
 
+    /// Maps pages that have memory all at once, so that reading them does not fault for each few. It is only faster: what
+    /// cannot be had now comes, or fails, when it is read.
+    pub(super) fn map_for_reading(&self, pages: Range<u64>) {
+        let _ = self.advise(pages, MmapAdvise::MADV_POPULATE_READ);
+    }
+
     /// Keeps pages in memory from their first touch on (true), or no longer (false).
     pub(super) fn lock_on_fault(&self, on: bool) -> Result<(), HostError> {
         let (at, len) = (self.at.as_ptr(), self.bytes.get());
@@ -181,7 +219,7 @@ impl Mapping {
 
     fn advise(&self, pages: Range<u64>, advice: MmapAdvise) -> Result<(), Errno> {
         let (at, len) = self.span(&pages);
-        // SAFETY: the range lies in this map, and the two kinds of advice that are given here never change content.
+        // SAFETY: the range lies in this map, and the kinds of advice that are given here never change content.
         unsafe { madvise(at, len, advice) }
     }
 

@@ -93,6 +93,31 @@ impl GuestMemory {
         self.map.words()[index(self.pages) * WORDS].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Another descriptor of the memory file.
+    pub(super) fn file(&self) -> Result<Memfd, HostError> {
+        self.memfd.try_clone()
+    }
+
+    /// Gives these pages memory, zeroed, which this process does not map. The p2m is left alone, here and in the next two.
+    pub(super) fn allocate(&self, run: Range<u64>) -> Result<(), HostError> {
+        self.memfd.allocate(run)
+    }
+
+    /// The same for every page, and touches it.
+    pub(super) fn reserve(&self) -> Result<(), HostError> {
+        self.map.populate(0..self.pages)
+    }
+
+    /// Takes the memory of these pages away.
+    pub(super) fn release(&self, run: Range<u64>) -> Result<(), HostError> {
+        self.memfd.punch(run)
+    }
+
+    /// Writes to populated pages, from the start of `first` on.
+    pub(super) fn write(&self, first: Pfn, bytes: &[u8]) -> Result<(), HostError> {
+        self.memfd.write(bytes, first.0 * PAGE)
+    }
+
     /// The bytes of some pages.
     ///
     /// # Safety

@@ -15,6 +15,7 @@
 //! [`Host`] is where guests run: [`Host::attach`] takes control of one to save it, [`Host::create`] builds one from a stream, [`Host::run`] starts a new one.
 //! The other side of all this, the guest program, is `xc-guest` in the `bench` member.
 
+mod ahead;
 mod config;
 mod context;
 mod control;

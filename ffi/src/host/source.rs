@@ -16,6 +16,9 @@ use super::{GuestConfig, Host, HostError, HostTracker, P2m, TrackerChoice, conte
 /// converted legacy stream), and 4.17 is the release of Debian 12, whose format this is.
 const XEN: (u32, u32) = (4, 17);
 
+/// A run from this many pages on is mapped at once: a system call for fewer costs more than their faults.
+const LONG: u64 = 64;
+
 /// A guest under this process's control, in the parts that a save needs.
 ///
 /// When the last part is dropped, or the process dies, the guest runs on untracked, unless it was given away.
@@ -106,6 +109,10 @@ impl SourceDomain for HostSource {
         let mut runs = Vec::new();
         for entry in entries.iter().filter(|entry| entry.kind.has_data()) {
             join(&mut runs, entry.pfn.0);
+        }
+        // Here and not in the thread that writes, which has enough to do.
+        for run in runs.iter().filter(|run| run.end - run.start >= LONG) {
+            self.map.map_for_reading(run.clone());
         }
         Ok(HostBatch { map: self.map.clone(), entries, runs })
     }

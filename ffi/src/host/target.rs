@@ -4,19 +4,25 @@
 //! a taken name or an unknown workload shows before memory moves; it maps the same memory but has no state and
 //! cannot run. Its only control connection is its birth cord: if this process dies, it exits.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 
-use engine::{BoxError, PageBytes, PageEntry, Pfn, TargetDomain, libxc};
+use engine::{BoxError, PAGE_SIZE, PageBytes, PageEntry, Pfn, TargetDomain, libxc};
 use libxc::{DomainHeader, DomainKind, Record};
 
+use super::ahead::Ahead;
 use super::control::Control;
 use super::error::os;
+use super::map::index;
 use super::protocol::{Lines, Request};
 use super::{GuestConfig, GuestMemory, GuestState, Host, HostError, P2m, context, names};
+
+/// Pages that are read from the stream at once: 256 KiB, which stay in a processor's own cache until they are written to
+/// the memory.
+const BUFFER: u64 = 64;
 
 /// When the target's name must be free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,13 @@ pub struct HostTarget {
     config: GuestConfig,
     memory: GuestMemory,
     p2m: P2m,
+    /// Where page data are between the stream and the memory: [`BUFFER`] pages.
+    buffer: Vec<u8>,
+    ahead: Ahead,
+    /// Whether all pages have memory and are mapped, those too that the stream says nothing of.
+    reserved: bool,
+    /// Whether a page that had memory has lost it.
+    punched: bool,
     state: Option<GuestState>,
     guest: Option<Guest>,
 }
@@ -62,7 +75,19 @@ impl Host {
         }
         let memory = GuestMemory::create(config.pages)?;
         let p2m = P2m::create(config.pages)?;
-        let mut target = HostTarget { config, memory, p2m, state: None, guest: None };
+        let buffer = vec![0; index(BUFFER) * PAGE_SIZE];
+        let ahead = Ahead::start(memory.file()?, config.pages)?;
+        let mut target = HostTarget {
+            config,
+            memory,
+            p2m,
+            buffer,
+            ahead,
+            reserved: false,
+            punched: false,
+            state: None,
+            guest: None,
+        };
         let prepare = Request::Prepare {
             config: target.config.clone(),
             pid: std::process::id(),
@@ -136,6 +161,17 @@ impl HostTarget {
         &self.config
     }
 
+    /// Takes the guest's memory now, so that its stream need not wait for it: that is half the work of a restore. What the
+    /// guest turns out not to have is given back when it is complete.
+    ///
+    /// # Errors
+    /// [`HostError::Os`] when there is not so much.
+    pub fn reserve(&mut self) -> Result<(), HostError> {
+        self.memory.reserve()?;
+        self.reserved = true;
+        Ok(())
+    }
+
     /// Lets a completed guest go: it takes its name, runs (unless `paused`), and lives on without this process.
     ///
     /// Its memory stays mapped here until this is dropped, which takes a while, and can wait until the source was
@@ -152,6 +188,43 @@ impl HostTarget {
         }
         guest.let_go();
         Ok(())
+    }
+
+    /// Reads straight into memory that is mapped already.
+    fn read_mapped(&mut self, run: Range<u64>, data: &mut dyn Read) -> io::Result<()> {
+        // SAFETY: the guest's process has the memory mapped but has no state and so no running vCPU before `complete`;
+        // nobody else has the memory file.
+        let bytes = unsafe { self.memory.bytes_mut(run) };
+        data.read_exact(bytes)
+    }
+
+    /// Reads into the buffer, and writes that to the file: cheaper than to map memory for one write.
+    fn read_through(&mut self, run: Range<u64>, data: &mut dyn Read) -> Result<(), BoxError> {
+        let mut at = run.start;
+        while at < run.end {
+            let part = &mut self.buffer[..index((run.end - at).min(BUFFER)) * PAGE_SIZE];
+            data.read_exact(part)?;
+            self.memory.write(Pfn(at), part)?;
+            at += BUFFER;
+        }
+        Ok(())
+    }
+
+    fn take_memory(&self, run: Range<u64>) -> Result<(), HostError> {
+        if self.punched {
+            return self.memory.allocate(run);
+        }
+        let left = if self.reserved { run.end..run.end } else { self.ahead.came(&run) };
+        if left.is_empty() { Ok(()) } else { self.memory.allocate(left) }
+    }
+
+    /// Gives back what was taken beforehand for pages that have no memory.
+    fn release_holes(&self) -> Result<(), HostError> {
+        if self.p2m.len() == self.config.pages {
+            return Ok(());
+        }
+        let holes = (0..self.config.pages).map(Pfn).filter(|&pfn| !self.p2m.contains(pfn));
+        runs(holes).try_for_each(|run| self.memory.release(run))
     }
 
     /// The state in an HVM context, if it fits this guest.
@@ -190,13 +263,15 @@ impl TargetDomain for HostTarget {
 
     fn populate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
         for run in runs(pfns.iter().copied()) {
-            self.memory.populate(&self.p2m, run)?;
+            self.take_memory(run.clone())?;
+            self.p2m.insert(run);
         }
         Ok(())
     }
 
     fn depopulate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
         for run in runs(pfns.iter().copied()) {
+            self.punched = true;
             self.memory.depopulate(&self.p2m, run)?;
         }
         Ok(())
@@ -204,10 +279,7 @@ impl TargetDomain for HostTarget {
 
     fn write(&mut self, pages: &[PageEntry], data: &mut dyn Read) -> Result<(), BoxError> {
         for run in runs(pages.iter().map(|page| page.pfn)) {
-            // SAFETY: the guest's process has the memory mapped but has no state and so no running vCPU before
-            // `complete`; nobody else has the memory file.
-            let bytes = unsafe { self.memory.bytes_mut(run) };
-            data.read_exact(bytes)?;
+            if self.reserved { self.read_mapped(run, data)? } else { self.read_through(run, data)? }
         }
         Ok(())
     }
@@ -234,6 +306,8 @@ impl TargetDomain for HostTarget {
     fn complete(&mut self) -> Result<(), BoxError> {
         let state =
             self.state.take().ok_or_else(|| HostError::Unfit("a stream without HVM_CONTEXT".into()))?;
+        self.ahead.end()?;
+        self.release_holes()?;
         let lost = || HostError::Disconnected(self.config.name.clone());
         let guest = self.guest.as_mut().ok_or_else(lost)?;
         Ok(guest.control.order(&Request::Load { state })?)
