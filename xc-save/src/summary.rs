@@ -36,7 +36,7 @@ pub(crate) fn table(report: &SaveReport, running: Option<Duration>) -> String {
         row(
             "downtime",
             format!(
-                "{:.1} ms, from the request to suspend to the guest's run on the target",
+                "{:.1} ms, from the request to suspend until it runs there",
                 millis(downtime)
             ),
         );
