@@ -1,12 +1,16 @@
 //! What the models of Akoush and others (2010) say of a cell: the shipped engine on a simulated guest and link.
 //!
-//! As in the paper, the link's speed is the goodput that was measured beforehand, here the stream's in the first
-//! round, and the overheads are what an idle guest's migration takes beyond the transfer.
+//! As in the paper, what the models start from is measured: the goodput, and the overheads. Here the goodput has three
+//! values. A target takes a page that it has no memory for yet more slowly than one that it has; and guest, source and
+//! target share the processors of one machine, so that a copy is faster while the guest stands still, and the goodput
+//! is that of the cell's own migrations. Overheads, the time of a harvest and the goodput while the guest stands still are
+//! medians over all migrations of a guest of that size on that link. What the models then say is how many rounds there are, what they send, and how long that takes.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use engine::SaveOptions;
+use engine::{PAGE_SIZE, SaveOptions};
 use policy::{bandwidth, stop};
 use sim::model::Hist;
 use sim::{
@@ -15,8 +19,15 @@ use sim::{
 
 use crate::Error;
 use crate::plan::{Cell, Model};
-use crate::run::{Measured, Run, recording};
+use crate::run::{Measured, RoundRow, Run, recording};
 use crate::statistics::median;
+
+/// Bits in a byte.
+const BITS: f64 = 8.0;
+/// A page in the stream: its data, and its entry in the record's list of pfns, bytes.
+const PAGE_ON_WIRE: f64 = PAGE_SIZE as f64 + 8.0;
+/// What is left of a transfer that took no time to be divided by, seconds.
+const SHORTEST: f64 = 1e-6;
 
 /// A prediction. Times are seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,14 +38,20 @@ pub struct Prediction {
     pub downtime: f64,
 }
 
-/// What is measured of a link and a guest's size, and the models start from.
+/// What is measured of a link, a guest's size and how busy the guest is, and what the models start from. Times are seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calibration {
-    /// The stream's bit/s over the link.
+    /// The stream's bit/s into memory that the target has already.
     pub link_speed: f64,
-    /// What the idle guest's migration takes beyond the transfer, seconds.
+    /// The stream's bit/s into fresh memory: that of the first round.
+    pub fresh_speed: f64,
+    /// The stream's bit/s while the guest stands still.
+    pub still_speed: f64,
+    /// What a harvest takes.
+    pub harvest: f64,
+    /// What a migration takes beside its rounds and the copy of the last pages.
     pub overhead: f64,
-    /// The part of it in which the guest stands still, seconds.
+    /// The part of it in which the guest stands still.
     pub downtime_overhead: f64,
 }
 
@@ -45,34 +62,75 @@ pub fn is_predictable(cell: &Cell) -> bool {
 }
 
 impl Calibration {
-    /// From the rows of a run that share the cell's link, memory and map; nothing if none of an idle guest is among
-    /// them.
-    ///
-    /// # Errors
-    /// When the idle guest's migration cannot be simulated.
-    pub fn of(run: &Run, cell: &Cell) -> Result<Option<Self>, Error> {
+    /// From the rows of a run that share the cell's link, memory and map; nothing if there are none.
+    #[must_use]
+    pub fn of(run: &Run, cell: &Cell) -> Option<Self> {
         let alike = |other: &Cell| {
             other.world == "host"
                 && other.link == cell.link
                 && other.memory == cell.memory
                 && other.map == cell.map
         };
-        let of = |idle_only: bool, figure: fn(&Measured) -> Option<f64>| {
-            let wanted = |other: &Cell| alike(other) && (!idle_only || other.workload == "idle");
+        let of = |wanted: &dyn Fn(&Cell) -> bool, figure: &dyn Fn(&Measured) -> Option<f64>| {
             median(&run.measured(wanted).filter_map(|(_, m)| figure(m)).collect::<Vec<_>>())
         };
-        let (Some(link_speed), Some(total)) =
-            (of(false, |m| Some(m.link_speed())), of(true, |m| Some(m.total)))
-        else {
-            return Ok(None);
+        let harvest = of(&alike, &harvest).unwrap_or_default();
+        // A guest that writes nothing tells nothing of memory that the target has already.
+        let speed = |figure: &dyn Fn(&Measured) -> Option<f64>| {
+            of(&|other| other == cell, figure).or_else(|| of(&alike, figure))
         };
-        let bare = Self { link_speed, overhead: 0.0, downtime_overhead: 0.0 };
-        let idle = Cell { workload: "idle".into(), ..cell.clone() };
-        let transfer = predict(&idle, &bare, std::iter::empty())?;
-        let downtime = of(true, |m| m.downtime).unwrap_or_default();
-        let (overhead, downtime_overhead) = (total - transfer.total, downtime - transfer.downtime);
-        Ok(Some(Self { link_speed, overhead, downtime_overhead }))
+        let fresh_speed = speed(&|m| fresh_speed(m, harvest))?;
+        let memory = cell.pages().ok()? as f64 * PAGE_ON_WIRE;
+        let link_speed = speed(&|m| link_speed(m, memory, fresh_speed, harvest)).unwrap_or(fresh_speed);
+        let still_speed = of(&alike, &still_speed).unwrap_or(link_speed);
+        let overhead = of(&alike, &|m| Some(m.total - copying(m))).unwrap_or_default();
+        let downtime_overhead = of(&alike, &|m| Some(m.downtime? - m.last_copy?)).unwrap_or_default();
+        let fresh_speed = fresh_speed.min(link_speed);
+        Some(Self { link_speed, fresh_speed, still_speed, harvest, overhead, downtime_overhead })
     }
+}
+
+/// The time of a round in which nothing was sent.
+fn harvest(measured: &Measured) -> Option<f64> {
+    let empty: Vec<f64> =
+        measured.rounds.iter().filter(|round| round.sent == 0).map(|round| round.duration).collect();
+    median(&empty)
+}
+
+/// The stream's bit/s in the first round.
+fn fresh_speed(measured: &Measured, harvest: f64) -> Option<f64> {
+    let round = measured.rounds.first()?;
+    Some(speed(round.bytes as f64, round.duration - harvest))
+}
+
+/// The stream's bit/s behind its first `memory` bytes, which went to fresh memory at `fresh_speed`; nothing if hardly
+/// anything was sent there.
+fn link_speed(measured: &Measured, memory: f64, fresh_speed: f64, harvest: f64) -> Option<f64> {
+    /// Less than this part of the memory says more about rounds than about the link.
+    const ENOUGH: f64 = 0.1;
+    let harvests = harvest * measured.rounds.len() as f64;
+    let bytes = measured.bytes as f64 - memory;
+    let time = copying(measured) - harvests - memory * BITS / fresh_speed;
+    (bytes > ENOUGH * memory && time > 0.0).then(|| speed(bytes, time))
+}
+
+/// The stream's bit/s while the guest stands still and leaves the processors to the copy; nothing if hardly anything was
+/// sent then.
+fn still_speed(measured: &Measured) -> Option<f64> {
+    /// 16 MiB: what the sockets hold must not count.
+    const ENOUGH: u64 = 4096;
+    let pages = measured.last_pages.filter(|&pages| pages >= ENOUGH)?;
+    Some(speed(pages as f64 * PAGE_ON_WIRE, measured.last_copy?))
+}
+
+fn speed(bytes: f64, time: f64) -> f64 {
+    bytes * BITS / time.max(SHORTEST)
+}
+
+/// The time in which pages go, and are harvested.
+fn copying(measured: &Measured) -> f64 {
+    let rounds = measured.rounds.iter().map(|round: &RoundRow| round.duration).sum::<f64>();
+    rounds + measured.last_copy.unwrap_or_default()
 }
 
 /// What a model says of a cell of a run; nothing if it needs a recording and there is none.
@@ -108,15 +166,20 @@ fn hist(cell: &Cell, recording: Recording, from: &Calibration) -> Result<Predict
 
 fn predict(cell: &Cell, from: &Calibration, model: impl DirtyModel + 'static) -> Result<Prediction, Error> {
     let clock = VirtualClock::new();
-    let config = SimConfig { pages: cell.pages()?, ..SimConfig::default() };
+    let pages = cell.pages()?;
+    let harvest_takes = Duration::try_from_secs_f64(from.harvest).unwrap_or_default();
+    let config = SimConfig { pages, harvest_takes, ..SimConfig::default() };
     let guest = SimGuest::new(&config, model, &clock).without_content();
-    let link = SimLink::new(&clock, &SimWire::counting()).at_rate(whole(from.link_speed));
+    let link = SimLink::new(&clock, &SimWire::counting())
+        .at_rate(whole(from.link_speed))
+        .to_fresh_memory(pages * PAGE_SIZE as u64, whole(from.fresh_speed));
     let mut options = SaveOptions::live(stop::by_name(&cell.stop)?, bandwidth::by_name(&cell.bandwidth)?);
     let report = forecast(&guest, link, &clock, &mut options).map_err(Error::Predict)?;
-    let downtime = (report.downtime.state - report.downtime.asked).as_secs_f64();
+    let simulated = (report.downtime.last_page - report.downtime.suspended).as_secs_f64();
+    let last_copy = from.harvest + report.last_pages as f64 * PAGE_ON_WIRE * BITS / from.still_speed;
     Ok(Prediction {
-        total: report.total.as_secs_f64() + from.overhead,
-        downtime: downtime + from.downtime_overhead,
+        total: report.total.as_secs_f64() - simulated + last_copy + from.overhead,
+        downtime: last_copy + from.downtime_overhead,
     })
 }
 
@@ -146,8 +209,14 @@ mod tests {
     }
 
     /// 25,000 pages/s.
-    const FROM: Calibration =
-        Calibration { link_speed: 819_200_000.0, overhead: 0.25, downtime_overhead: 0.125 };
+    const FROM: Calibration = Calibration {
+        link_speed: 819_200_000.0,
+        fresh_speed: 819_200_000.0,
+        still_speed: 819_200_000.0,
+        harvest: 0.0,
+        overhead: 0.25,
+        downtime_overhead: 0.125,
+    };
 
     #[test]
     fn avg_has_the_shapes_of_the_paper() {

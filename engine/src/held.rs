@@ -1,5 +1,7 @@
 //! What a run holds of the source, and how it gives it back.
 
+use std::time::Duration;
+
 use crate::{BoxError, DirtyTracker, PfnSet, Toolstack, domain::Harvest};
 
 /// The source's tracker and toolstack, with what was switched on. Dropping it undoes all of it.
@@ -32,6 +34,11 @@ impl<'a> Held<'a> {
         let devices = if self.device_log { self.toolstack.log_device_writes(false) } else { Ok(()) };
         self.device_log &= devices.is_err();
         guest.and(devices)
+    }
+
+    /// What suspending the guest would take; nothing where that cannot be told.
+    pub(crate) fn suspend_cost(&mut self) -> Result<Duration, BoxError> {
+        Ok(self.toolstack.suspend_cost()?.unwrap_or_default())
     }
 
     pub(crate) fn suspend(&mut self) -> Result<(), BoxError> {

@@ -5,22 +5,24 @@ use std::time::Duration;
 
 use policy::bandwidth::Rate;
 
-use crate::{Abort, Clock, GuestPage, Link, PAGE_SIZE};
+use crate::{Abort, Clock, GuestPage, Link, PAGE_SIZE, RateControl};
 
 /// What is sent at one go: this long at the set rate, so that over any 100 ms the rate is off by at most 1 %.
 const QUANTUM: Duration = Duration::from_millis(1);
 /// How far a link that was slower than the rate may catch up: 2 % of 100 ms.
 const CATCH_UP: Duration = Duration::from_millis(2);
-/// The longest sleep before the wish to abort is looked at again.
+/// The longest sleep before the wish to abort, and the rate, are looked at again.
 const NAP: Duration = Duration::from_millis(50);
 /// Pages sent at one go whatever the rate: 256 KiB.
 const MAX_PAGES: usize = 64;
 
-/// A link that takes its bytes at a set rate.
+/// A link that takes its bytes at a set rate, which may change at any moment.
 pub(crate) struct Pacer<'a, L> {
     link: L,
     clock: &'a dyn Clock,
     abort: &'a Abort,
+    control: RateControl,
+    /// The rate that `due` was reckoned with.
     rate: Rate,
     /// When the next bytes may go.
     due: Duration,
@@ -28,41 +30,65 @@ pub(crate) struct Pacer<'a, L> {
 
 impl<'a, L: Link> Pacer<'a, L> {
     pub(crate) fn new(link: L, clock: &'a dyn Clock, abort: &'a Abort) -> Self {
-        Self { link, clock, abort, rate: Rate::Unlimited, due: Duration::ZERO }
+        Self { link, clock, abort, control: RateControl::new(), rate: Rate::Unlimited, due: Duration::ZERO }
     }
 
-    pub(crate) fn set_rate(&mut self, rate: Rate) {
-        self.rate = rate;
-        self.due = self.clock.now();
+    pub(crate) fn control(&self) -> &RateControl {
+        &self.control
     }
 
     /// Sends `head`, then the runs of pages.
     pub(crate) fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
-        let Rate::BitsPerSecond(rate) = self.rate else { return self.link.send(head, pages) };
-        self.send_part(rate, head, &[])?;
-        let quantum = pages_per_quantum(rate);
-        for part in pages.iter().flat_map(|run| run.chunks(quantum)) {
-            self.send_part(rate, &[], &[part])?;
+        if self.take_rate() == Rate::Unlimited {
+            return self.link.send(head, pages);
+        }
+        self.send_part(head, &[])?;
+        for run in pages {
+            let mut rest = *run;
+            while !rest.is_empty() {
+                let (part, behind) = rest.split_at(self.quantum().min(rest.len()));
+                self.send_part(&[], &[part])?;
+                rest = behind;
+            }
         }
         Ok(())
     }
 
-    fn send_part(&mut self, rate: f64, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
+    /// What is due by another rate than the one that is set now is due at once.
+    fn take_rate(&mut self) -> Rate {
+        let rate = self.control.get();
+        if rate != self.rate {
+            self.rate = rate;
+            self.due = self.clock.now();
+        }
+        rate
+    }
+
+    fn quantum(&self) -> usize {
+        match self.rate {
+            Rate::Unlimited => MAX_PAGES,
+            Rate::BitsPerSecond(rate) => pages_per_quantum(rate),
+        }
+    }
+
+    fn send_part(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
         self.wait()?;
         self.link.send(head, pages)?;
-        let bytes = head.len() + pages.iter().map(|run| run.len() * PAGE_SIZE).sum::<usize>();
-        let oldest = self.clock.now().saturating_sub(CATCH_UP);
-        self.due = self.due.max(oldest) + time_for(bytes, rate);
+        if let Rate::BitsPerSecond(rate) = self.rate {
+            let bytes = head.len() + pages.iter().map(|run| run.len() * PAGE_SIZE).sum::<usize>();
+            let oldest = self.clock.now().saturating_sub(CATCH_UP);
+            self.due = self.due.max(oldest) + time_for(bytes, rate);
+        }
         Ok(())
     }
 
-    fn wait(&self) -> io::Result<()> {
+    fn wait(&mut self) -> io::Result<()> {
         loop {
             if let Some(reason) = self.abort.reason() {
                 return Err(io::Error::new(io::ErrorKind::Interrupted, reason.to_owned()));
             }
-            let now = self.clock.now();
-            if now >= self.due {
+            let (rate, now) = (self.take_rate(), self.clock.now());
+            if rate == Rate::Unlimited || now >= self.due {
                 return Ok(());
             }
             self.clock.sleep_until(self.due.min(now + NAP));

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use policy::bandwidth::Rate;
 use stream::PageEntry;
 use stream::libxc::{DomainHeader, DomainKind, Encoder, Record};
 
 use crate::pacer::Pacer;
-use crate::{Abort, Clock, GuestPage, Link, PAGE_SIZE, SinkError};
+use crate::{Abort, Clock, GuestPage, Link, PAGE_SIZE, RateControl, SinkError};
 
 /// Takes the records of one domain, in stream order.
 pub trait RecordSink: Send {
@@ -29,8 +28,8 @@ pub trait RecordSink: Send {
     /// When they were not accepted.
     fn pages(&mut self, entries: &[PageEntry], runs: &[&[GuestPage]]) -> Result<(), SinkError>;
 
-    /// How fast to send from now on.
-    fn set_rate(&mut self, rate: Rate);
+    /// How fast to send; it may be set at any moment, from another thread too.
+    fn rate(&self) -> RateControl;
 
     /// Bytes accepted so far.
     fn bytes(&self) -> u64;
@@ -83,8 +82,8 @@ impl<L: Link> RecordSink for StreamSink<'_, L> {
         self.send(runs)
     }
 
-    fn set_rate(&mut self, rate: Rate) {
-        self.link.set_rate(rate);
+    fn rate(&self) -> RateControl {
+        self.link.control().clone()
     }
 
     fn bytes(&self) -> u64 {

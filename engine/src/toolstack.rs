@@ -1,5 +1,7 @@
 //! Who may stop and start the guest.
 
+use std::time::Duration;
+
 use crate::BoxError;
 
 /// Suspends and resumes the source domain, and tells its devices to log their writes.
@@ -15,6 +17,15 @@ pub trait Toolstack {
     /// # Errors
     /// When it could not be resumed.
     fn resume(&mut self) -> Result<(), BoxError>;
+
+    /// How long suspending the guest would take, as far as that can be measured while it runs (it may stand still for
+    /// about as long); the default cannot tell.
+    ///
+    /// # Errors
+    /// When the guest cannot be asked.
+    fn suspend_cost(&mut self) -> Result<Option<Duration>, BoxError> {
+        Ok(None)
+    }
 
     /// Switches the device models' own log-dirty (Xen HVM); the default has no devices.
     ///

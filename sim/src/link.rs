@@ -103,24 +103,50 @@ pub struct SimLink {
     wire: SimWire,
     bits_per_second: Option<u64>,
     traffic: Option<Traffic>,
+    fresh: Fresh,
     /// What rounding to whole nanoseconds left over, in nanoseconds times bits a second.
     owed: u128,
     /// How many more bytes it accepts.
     room: u64,
 }
 
+/// A target whose memory is fresh: each page that it receives for the first time costs it more.
+#[derive(Clone, Copy, Debug)]
+struct Fresh {
+    /// Bytes that are still to come to such memory.
+    bytes: u64,
+    /// How fast they can, bit/s.
+    bits_per_second: u64,
+}
+
 impl SimLink {
     /// A link that takes no time and is never cut.
     #[must_use]
     pub fn new(clock: &VirtualClock, wire: &SimWire) -> Self {
-        let (clock, wire) = (clock.clone(), wire.clone());
-        Self { clock, wire, bits_per_second: None, traffic: None, owed: 0, room: u64::MAX }
+        Self {
+            clock: clock.clone(),
+            wire: wire.clone(),
+            bits_per_second: None,
+            traffic: None,
+            fresh: Fresh { bytes: 0, bits_per_second: u64::MAX },
+            owed: 0,
+            room: u64::MAX,
+        }
     }
 
     /// The same link at a rate. A rate of 0 is taken as one that takes no time.
     #[must_use]
     pub fn at_rate(self, bits_per_second: u64) -> Self {
         Self { bits_per_second: (bits_per_second > 0).then_some(bits_per_second), ..self }
+    }
+
+    /// The same link to a target that takes its first `bytes` no faster than this, bit/s: its memory is fresh, and the
+    /// kernel has to find and clear each page.
+    ///
+    /// The pages that a first round skips come to fresh memory later; here it is the first bytes that do.
+    #[must_use]
+    pub fn to_fresh_memory(self, bytes: u64, bits_per_second: u64) -> Self {
+        Self { fresh: Fresh { bytes, bits_per_second: bits_per_second.max(1) }, ..self }
     }
 
     /// The same link to a target this far away, through a stream of which at most `window` bytes are on their way
@@ -178,12 +204,21 @@ impl SimLink {
         if self.bits_per_second.is_none() {
             return;
         }
+        let fresh = bytes.min(self.fresh.bytes);
+        self.carry(fresh, self.fresh.bits_per_second);
+        self.fresh.bytes -= fresh;
+        self.carry(bytes - fresh, u64::MAX);
+    }
+
+    /// Lets the time of these bytes pass, no faster than this.
+    fn carry(&mut self, bytes: u64, most: u64) {
         self.owed += u128::from(bytes) * BIT_NS;
         loop {
             let (rate, left) = self.rate_now();
-            let whole = self.owed / u128::from(rate);
+            let rate = u128::from(rate.min(most));
+            let whole = self.owed / rate;
             let pass = left.map_or(whole, |left| left.min(whole));
-            self.owed -= pass * u128::from(rate);
+            self.owed -= pass * rate;
             self.clock.advance(Duration::from_nanos(u64::try_from(pass).unwrap_or(u64::MAX)));
             if pass == whole {
                 return;
@@ -299,6 +334,18 @@ mod tests {
         assert_eq!(time(Duration::from_millis(5), 100), Duration::from_millis(100));
         assert_eq!(time(Duration::from_millis(5), 1_000_000), Duration::from_millis(1));
         assert_eq!(time(Duration::ZERO, 100), Duration::from_millis(1));
+    }
+
+    #[test]
+    fn fresh_memory_takes_the_first_bytes_slowly() {
+        let clock = VirtualClock::new();
+        let link = SimLink::new(&clock, &SimWire::new()).at_rate(8_000_000);
+        let mut link = link.to_fresh_memory(100, 800_000);
+        link.send(&[0; 60], &[]).unwrap();
+        assert_eq!(clock.now(), Duration::from_micros(600));
+        // 40 at a tenth of the rate, 60 at all of it.
+        link.send(&[0; 100], &[]).unwrap();
+        assert_eq!(clock.now(), Duration::from_micros(600 + 400 + 60));
     }
 
     #[test]

@@ -199,7 +199,8 @@ fn guest() -> impl Strategy<Value = (SimConfig, Vec<(Duration, Event)>)> {
         let suspend_takes = (0..50_u64).prop_map(Duration::from_millis);
         (any::<u64>(), holes, any::<bool>(), suspend_takes, events).prop_map(move |drawn| {
             let (seed, holes, silent_ballooning, suspend_takes, mut events) = drawn;
-            let config = SimConfig { pages, seed, holes, silent_ballooning, suspend_takes };
+            let config =
+                SimConfig { pages, seed, holes, silent_ballooning, suspend_takes, ..SimConfig::default() };
             events.sort_by_key(|(at, _)| *at);
             let events = if silent_ballooning { only_once(&config, events) } else { events };
             (config, events)

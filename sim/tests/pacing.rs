@@ -8,11 +8,14 @@ use engine::{
     Abort, Clock, Context, GuestPage, Link, PAGE_SIZE, SaveOptions, Source, StreamSink, Threads,
     libxc::DomainKind, save,
 };
-use policy::{bandwidth, stop};
+use policy::bandwidth::{self, BandwidthPolicy, Rate, Stage};
+use policy::{Facts, stop};
 use sim::{SimConfig, SimGuest, VirtualClock};
 
 /// 64 MiB.
 const PAGES: u64 = 16384;
+/// 1 MiB, so that the policy is asked about when it is due.
+const BATCH: usize = 256;
 const WINDOW: Duration = Duration::from_millis(100);
 
 /// A clock whose sleeps end late, each time by another amount up to 0.2 ms.
@@ -44,16 +47,15 @@ impl Link for Log {
     }
 }
 
-fn sent_at(rate: &str) -> Vec<(Duration, usize)> {
+fn sent_under(bandwidth: Box<dyn BandwidthPolicy>) -> Vec<(Duration, usize)> {
     let clock = VirtualClock::new();
     let config = SimConfig { pages: PAGES, ..SimConfig::default() };
     let (mut domain, mut tracker, mut toolstack) = SimGuest::new(&config, std::iter::empty(), &clock).split();
     let link = Log { clock: clock.clone(), sent: Arc::default() };
     let (abort, clock) = (Abort::new(), Oversleeping(clock));
     let mut sink = StreamSink::new(link.clone(), DomainKind::Hvm, &clock, &abort);
-    let bandwidth = bandwidth::by_name(&format!("fixed:rate={rate}")).expect("a bandwidth policy");
-    let mut options =
-        SaveOptions { threads: Threads::Inline, ..SaveOptions::live(Box::new(stop::Xen), bandwidth) };
+    let live = SaveOptions::live(Box::new(stop::Xen), bandwidth);
+    let mut options = SaveOptions { threads: Threads::Inline, batch: BATCH, ..live };
     let source = Source { domain: &mut domain, tracker: &mut tracker, toolstack: &mut toolstack };
     let mut context = Context { clock: &clock, observer: &mut (), abort: &abort };
     save(source, &mut sink, &mut options, &mut context).expect("a save");
@@ -75,7 +77,36 @@ fn worst(sent: &[(Duration, usize)], rate: f64) -> f64 {
 #[test]
 fn any_100_ms_are_within_2_percent() {
     for (rate, bits) in [("100M", 1e8), ("250M", 2.5e8), ("1G", 1e9)] {
-        let worst = worst(&sent_at(rate), bits);
+        let bandwidth = bandwidth::by_name(&format!("fixed:rate={rate}")).expect("a bandwidth policy");
+        let worst = worst(&sent_under(bandwidth), bits);
         assert!(worst <= 0.02, "{rate}: off by {:.2} %", worst * 100.0);
+    }
+}
+
+/// 200 Mbit/s, and from the second second on half of it.
+struct Halved;
+
+const HALVED_AT: Duration = Duration::from_secs(1);
+
+impl BandwidthPolicy for Halved {
+    fn name(&self) -> &'static str {
+        "halved"
+    }
+
+    fn rate(&mut self, _: Stage, facts: &Facts<'_>) -> Rate {
+        assert!(facts.rounds.is_empty() || facts.elapsed > 2 * HALVED_AT, "the change is not within a round");
+        Rate::BitsPerSecond(if facts.elapsed < HALVED_AT { 2e8 } else { 1e8 })
+    }
+}
+
+#[test]
+fn a_rate_that_changes_within_a_round_holds_from_the_next_look_on() {
+    let sent = sent_under(Box::new(Halved));
+    let (before, after): (Vec<_>, Vec<_>) = sent.iter().partition(|(at, _)| *at < HALVED_AT);
+    // The policy is asked every 100 ms, behind a batch, which takes 42 ms.
+    let after: Vec<_> = after.into_iter().filter(|(at, _)| *at > HALVED_AT + WINDOW * 3 / 2).collect();
+    for (sent, bits) in [(before, 2e8), (after, 1e8)] {
+        let worst = worst(&sent, bits);
+        assert!(worst <= 0.02, "{bits} bit/s: off by {:.2} %", worst * 100.0);
     }
 }

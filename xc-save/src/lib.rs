@@ -20,6 +20,7 @@ pub mod hand_over;
 mod host;
 pub mod job;
 mod limits;
+mod link_use;
 pub mod log;
 pub mod metrics;
 pub mod migrate;

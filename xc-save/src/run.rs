@@ -7,6 +7,7 @@ use engine::{Abort, Clock, Context, Link, SaveOptions, SaveReport, StreamSink, W
 use ffi::link::{ReceiveLink, SendLink, open_command, open_send};
 use ffi::signals::abort_on_signals;
 use policy::SpecError;
+use policy::bandwidth::Metered;
 use stream::xl::handshake::READY;
 
 use crate::audience::{Audience, Log};
@@ -23,7 +24,7 @@ use crate::metrics::{self, Metrics};
 use crate::progress::Measure;
 use crate::stats::Ending;
 use crate::xen::Attached;
-use crate::{Error, envelope, places, stats, summary, xen};
+use crate::{Error, envelope, link_use, places, stats, summary, xen};
 
 /// How long the other end may take to say that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -152,16 +153,20 @@ impl<'a> Run<'a> {
     }
 
     fn save(&self, guest: &mut impl Guest, link: &mut SendLink) -> Result<SaveReport, Error> {
-        let mut options = self.options()?;
+        let mut options = self.options(link)?;
         let mut audience = self.audience();
         let mut sink = StreamSink::new(link, guest.kind(), &self.clock, &self.abort);
         let mut context = Context { clock: &self.clock, observer: &mut audience, abort: &self.abort };
         Ok(engine::save(guest.source(), &mut sink, &mut options, &mut context)?)
     }
 
-    pub(crate) fn options(&self) -> Result<SaveOptions, SpecError> {
+    pub(crate) fn options(&self, link: &SendLink) -> Result<SaveOptions, SpecError> {
         let settings = &self.job.settings;
-        let policies = SaveOptions::live(settings.stop_policy()?, settings.bandwidth_policy()?);
+        let mut bandwidth = settings.bandwidth_policy()?;
+        if let Some(meter) = link_use::meter(self.job, link.counter()) {
+            bandwidth = Box::new(Metered::new(bandwidth, meter));
+        }
+        let policies = SaveOptions::live(settings.stop_policy()?, bandwidth);
         Ok(SaveOptions { live: self.job.live, verify: self.job.verify, ..policies })
     }
 

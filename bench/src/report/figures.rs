@@ -59,22 +59,21 @@ pub(super) fn sweeps(run: &Run) -> Result<Vec<Sweep>, Error> {
 }
 
 fn sweep(run: &Run, cells: &[&Cell]) -> Result<Sweep, Error> {
-    let calibration = Calibration::of(run, cells[0])?;
-    let points: Result<Vec<_>, Error> =
-        cells.par_iter().map(|cell| point(run, cell, calibration.as_ref())).collect();
+    let points: Result<Vec<_>, Error> = cells.par_iter().map(|cell| point(run, cell)).collect();
     let mut points: Vec<Point> = points?.into_iter().flatten().collect();
     points.sort_by(|a, b| a.rate.total_cmp(&b.rate));
     Ok(Sweep { cell: cells[0].clone(), points })
 }
 
-fn point(run: &Run, cell: &Cell, from: Option<&Calibration>) -> Result<Option<Point>, Error> {
+fn point(run: &Run, cell: &Cell) -> Result<Option<Point>, Error> {
     let total = figure_of(run, cell, |m| Some(m.total));
     let downtime = figure_of(run, cell, |m| m.downtime);
     let (Some(rate), Some(total), Some(downtime)) = (cell.rate(), total, downtime) else { return Ok(None) };
+    let from = Calibration::of(run, cell);
     let mut predictions = Vec::new();
     for &model in &run.plan.predict {
         let prediction =
-            from.map(|from| predict::by_model(model, &run.dir, cell, from)).transpose()?.flatten();
+            from.map(|from| predict::by_model(model, &run.dir, cell, &from)).transpose()?.flatten();
         predictions.extend(prediction.map(|prediction| (model, prediction)));
     }
     Ok(Some(Point { rate, total: total.middle, downtime: downtime.middle, predictions }))

@@ -39,8 +39,13 @@ pub fn draw(run: &Run) -> Result<PathBuf, Error> {
     for figure in &figures {
         write(run, &format!("{}.svg", figure.name), &figure.svg)?;
     }
-    let tables =
-        [tables::errors(&sweeps), tables::ratios(run), tables::throughput(run), tables::cells_of(run)];
+    let tables = [
+        tables::errors(&sweeps),
+        tables::predictions(&sweeps),
+        tables::ratios(run),
+        tables::throughput(run),
+        tables::cells_of(run),
+    ];
     write(run, PAGE, &page::html(run, &figures, &tables))
 }
 

@@ -51,6 +51,33 @@ pub(super) fn errors(sweeps: &[Sweep]) -> Table {
     }
 }
 
+/// What was measured and what each model says, point by point.
+pub(super) fn predictions(sweeps: &[Sweep]) -> Table {
+    let cell = |sweep: &Sweep, point: &Point| {
+        let Cell { memory, link, .. } = &sweep.cell;
+        let said = |model: Model| point.predictions.iter().find(|(other, _)| *other == model);
+        let figures = |measured: f64, figure: fn(&Prediction) -> f64, scale: f64, digits: usize| {
+            let models = [Model::Avg, Model::Hist].map(|model| said(model).map(|(_, said)| figure(said)));
+            let show = |value: Option<f64>| {
+                value.map(|value| format!("{:.digits$}", value * scale)).unwrap_or_default()
+            };
+            [Some(measured), models[0], models[1]].map(show)
+        };
+        let total = figures(point.total, |p| p.total, 1.0, 2);
+        let downtime = figures(point.downtime, |p| p.downtime, MS, 0);
+        let axes = [memory.clone(), link.clone(), format!("{:.0}", point.rate)];
+        axes.into_iter().chain(total).chain(downtime).collect()
+    };
+    let points = |sweep: &Sweep| sweep.points.iter().map(|point| cell(sweep, point)).collect::<Vec<_>>();
+    let has_models = |sweep: &&Sweep| sweep.points.iter().any(|point| !point.predictions.is_empty());
+    Table {
+        title: "Measured and predicted".into(),
+        note: "Medians; total time in s, downtime in ms.".into(),
+        head: vec!["memory", "link", "pages/s", "total", "AVG", "HIST", "downtime", "AVG", "HIST"],
+        rows: sweeps.iter().filter(has_models).flat_map(points).collect(),
+    }
+}
+
 /// Our goodput over that of others, in pairs of the same turn.
 pub(super) fn ratios(run: &Run) -> Table {
     let cells = cells(run);

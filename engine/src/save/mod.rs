@@ -22,7 +22,8 @@ pub use report::{SaveReport, Waterfall};
 
 use crate::held::Held;
 use crate::{
-    BoxError, Context, DirtyTracker, Error, Event, PfnSet, Phase, RecordSink, SourceDomain, Toolstack,
+    BoxError, Context, DirtyTracker, Error, Event, PfnSet, Phase, RateControl, RecordSink, SourceDomain,
+    Toolstack,
 };
 
 /// The domain that is saved.
@@ -116,10 +117,11 @@ pub fn save<D: SourceDomain>(
     let phase = Cell::new(Phase::Open);
     let abort = context.abort;
     let threads = options.threads;
+    let rate = sink.rate();
     let Source { domain, tracker, toolstack } = source;
     let run = |outlet: &mut dyn Outlet<D::Batch>| {
         let source = Source { domain, tracker, toolstack };
-        let mut save = Save::new(source, outlet, options, context, &phase);
+        let mut save = Save::new(source, outlet, rate, options, context, &phase);
         let result = save.run();
         save.settle(result)
     };
@@ -139,6 +141,7 @@ struct Save<'a, 'c, D: SourceDomain> {
     domain: &'a mut D,
     held: Held<'a>,
     outlet: &'a mut dyn Outlet<D::Batch>,
+    rate: RateControl,
     options: &'a mut SaveOptions,
     context: &'a mut Context<'c>,
     phase: &'a Cell<Phase>,
@@ -147,6 +150,8 @@ struct Save<'a, 'c, D: SourceDomain> {
     rounds: Vec<Round>,
     /// What waits to be sent, as the peeks and harvests saw it grow.
     growth: GrowthSeries,
+    /// What suspending the guest takes.
+    suspend_cost: Duration,
     /// What the last harvest took: the stop-and-copy has to make one more.
     harvest_took: Duration,
     stop_reason: String,
@@ -157,6 +162,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     fn new(
         source: Source<'a, D>,
         outlet: &'a mut dyn Outlet<D::Batch>,
+        rate: RateControl,
         options: &'a mut SaveOptions,
         context: &'a mut Context<'c>,
         phase: &'a Cell<Phase>,
@@ -167,6 +173,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             domain,
             held: Held::new(tracker, toolstack),
             outlet,
+            rate,
             started: context.clock.now(),
             options,
             context,
@@ -174,6 +181,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             passes,
             rounds: Vec::new(),
             growth: GrowthSeries::new(Duration::ZERO, Duration::ZERO),
+            suspend_cost: Duration::ZERO,
             harvest_took: Duration::ZERO,
             stop_reason: String::new(),
             downtime: Waterfall::default(),
@@ -213,6 +221,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     /// Rounds until the stop policy has enough; returns the pages that still have to go.
     fn pre_copy(&mut self) -> Result<PfnSet, Failure> {
         self.held.start_tracking().map_err(self.failed("switching log-dirty on"))?;
+        self.suspend_cost =
+            self.held.suspend_cost().map_err(self.failed("measuring what a suspend takes"))?;
         self.growth = GrowthSeries::new(self.options.peek_every, self.context.clock.now());
         let mut pending = self.passes.every_page();
         while self.wants_another_round()? {
@@ -228,7 +238,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     /// Sends `pending`, and leaves in it what the guest wrote meanwhile.
     fn round(&mut self, number: u32, pending: &mut PfnSet) -> Result<Round, Failure> {
         let (started, bytes) = (self.context.clock.now(), self.outlet.barrier()?);
-        self.set_rate(Stage::Round)?;
+        self.set_rate(Stage::Round);
         let pass = self.send_live(pending)?;
         let bytes = self.outlet.barrier()? - bytes;
         let planned = pending.len();
@@ -244,8 +254,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     }
 
     fn wants_another_round(&mut self) -> Result<bool, Failure> {
-        let measured = facts(&self.passes, &self.rounds, &self.growth);
-        let facts = Facts { elapsed: self.elapsed(), fixed_downtime: self.harvest_took, ..measured };
+        let (elapsed, fixed_downtime) = (self.elapsed(), self.suspend_cost + self.harvest_took);
+        let facts = Facts { elapsed, fixed_downtime, ..measured(&self.passes, &self.rounds, &self.growth) };
         match self.options.stop.decide(&facts) {
             Decision::Continue => Ok(true),
             Decision::StopAndCopy(reason) => {
@@ -269,7 +279,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             self.add_changed(&mut pending)?;
         }
         self.downtime.last_harvest = self.elapsed();
-        self.set_rate(Stage::StopAndCopy)?;
+        self.set_rate(Stage::StopAndCopy);
         let pass = self.send_still(&pending)?;
         self.outlet.barrier()?;
         self.downtime.last_page = self.elapsed();
@@ -321,11 +331,10 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         self.context.clock.now() - self.started
     }
 
-    fn set_rate(&mut self, stage: Stage) -> Result<(), Failure> {
-        let measured = facts(&self.passes, &self.rounds, &self.growth);
-        let facts = Facts { elapsed: self.elapsed(), fixed_downtime: self.harvest_took, ..measured };
-        let rate = self.options.bandwidth.rate(stage, &facts);
-        Ok(self.outlet.put(Job::Rate(rate))?)
+    fn set_rate(&mut self, stage: Stage) {
+        let (elapsed, fixed_downtime) = (self.elapsed(), self.suspend_cost + self.harvest_took);
+        let facts = Facts { elapsed, fixed_downtime, ..measured(&self.passes, &self.rounds, &self.growth) };
+        self.rate.set(self.options.bandwidth.rate(stage, &facts));
     }
 
     fn put(&mut self, record: Record) -> Result<(), Failure> {
@@ -342,7 +351,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     }
 }
 
-fn facts<'f>(passes: &Passes, rounds: &'f [Round], growth: &'f GrowthSeries) -> Facts<'f> {
+fn measured<'f>(passes: &Passes, rounds: &'f [Round], growth: &'f GrowthSeries) -> Facts<'f> {
     let (growth, slot) = (growth.states(), growth.slot());
     Facts { pages: passes.limit(), rounds, growth, slot, ..Facts::default() }
 }

@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use policy::bandwidth::Rate;
 use stream::PageEntry;
 use stream::libxc::{DomainHeader, Record};
 
@@ -20,7 +19,6 @@ pub(super) enum Job<B> {
     Record(Record),
     /// The entries to send, and the batch that holds the memory of those with data.
     Pages(Vec<PageEntry>, B),
-    Rate(Rate),
     /// Everything before this was accepted: answer with the number of bytes.
     Barrier(SyncSender<u64>),
 }
@@ -110,10 +108,6 @@ fn perform<B: PageBatch>(sink: &mut impl RecordSink, job: Job<B>) -> Result<(), 
         Job::Begin(header) => sink.begin(&header),
         Job::Record(record) => sink.record(&record),
         Job::Pages(entries, batch) => sink.pages(&entries, &batch.runs().collect::<Vec<_>>()),
-        Job::Rate(rate) => {
-            sink.set_rate(rate);
-            Ok(())
-        }
         Job::Barrier(answer) => {
             // Nobody waits for the answer any more when the loop has failed meanwhile.
             let _ = answer.send(sink.bytes());

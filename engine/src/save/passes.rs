@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use policy::bandwidth::Stage;
 use stream::{PageEntry, Pfn};
 
 use super::outlet::Job;
@@ -10,6 +11,9 @@ use crate::{Event, PageBatch, PfnSet, SourceDomain};
 
 /// How many pages one question about types names.
 const QUERY_PAGES: usize = 16 << 10;
+
+/// How often, within a pass, the bandwidth policy is asked again: what is free on the link may have changed.
+const RATE_EVERY: Duration = Duration::from_millis(100);
 
 /// What the passes so far left behind.
 pub(super) struct Passes {
@@ -84,34 +88,45 @@ impl<D: SourceDomain> Save<'_, '_, D> {
     /// Sends these pages of a running guest; those that it writes again before their turn are skipped, as in
     /// Xen up to 4.5.
     pub(super) fn send_live(&mut self, pfns: &PfnSet) -> Result<Pass, Failure> {
-        self.send(pfns, Some(self.options.peek_every))
+        self.send(pfns, Stage::Round)
     }
 
     /// Sends these pages of a suspended guest.
     pub(super) fn send_still(&mut self, pfns: &PfnSet) -> Result<Pass, Failure> {
-        self.send(pfns, None)
+        self.send(pfns, Stage::StopAndCopy)
     }
 
-    fn send(&mut self, pfns: &PfnSet, peek_every: Option<Duration>) -> Result<Pass, Failure> {
+    fn send(&mut self, pfns: &PfnSet, stage: Stage) -> Result<Pass, Failure> {
         let (mut pass, planned) = (Pass::default(), pfns.len());
         let mut peeked = self.context.clock.now();
+        let mut asked = peeked;
         let mut next = Pfn(0);
         self.passes.redirtied.clear();
         while next.0 < self.passes.limit() {
             self.context.check_abort()?;
             let now = self.context.clock.now();
-            if peek_every.is_some_and(|every| now >= peeked + every) {
-                self.passes.redirtied.clear();
-                let peek = self.held.peek(&mut self.passes.redirtied);
-                peek.map_err(self.failed("peeking at the dirty pages"))?;
-                self.growth.look(now, self.passes.redirtied.len());
+            if stage == Stage::Round && now >= peeked + self.options.peek_every {
+                self.peek(now)?;
                 peeked = now;
+            }
+            if now >= asked + RATE_EVERY {
+                self.set_rate(stage);
+                asked = now;
             }
             next = self.passes.fill_chunk(pfns, next, self.options.batch, &mut pass);
             pass.sent += self.send_chunk()?;
             self.context.tell(Event::Pages { handled: pass.handled, planned });
         }
         Ok(pass)
+    }
+
+    /// Looks which pages are dirty by now.
+    fn peek(&mut self, now: Duration) -> Result<(), Failure> {
+        self.passes.redirtied.clear();
+        let peek = self.held.peek(&mut self.passes.redirtied);
+        peek.map_err(self.failed("peeking at the dirty pages"))?;
+        self.growth.look(now, self.passes.redirtied.len());
+        Ok(())
     }
 
     fn send_chunk(&mut self) -> Result<u64, Failure> {

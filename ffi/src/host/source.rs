@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::{BoxError, GuestPage, PageBatch, PageEntry, PageType, Pfn, SourceDomain, Toolstack, libxc};
 use libxc::{DomainHeader, DomainKind, Record, TscInfo};
@@ -168,6 +168,16 @@ impl Toolstack for HostToolstack {
             other => return Err(session.control.nonsense(&format!("{other:?}")).into()),
         }
         Ok(())
+    }
+
+    /// Parks the vCPUs for a moment, which is what a suspend waits for.
+    fn suspend_cost(&mut self) -> Result<Option<Duration>, BoxError> {
+        let mut session = self.shared.lock();
+        let start = Instant::now();
+        session.control.order(&Request::Park { on: true })?;
+        let parked = start.elapsed();
+        session.control.order(&Request::Park { on: false })?;
+        Ok(Some(parked))
     }
 
     fn resume(&mut self) -> Result<(), BoxError> {

@@ -13,6 +13,8 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine::Abort;
@@ -52,7 +54,7 @@ pub(super) enum Description {
 pub(super) struct Channel {
     fd: OwnedFd,
     kind: Kind,
-    sent: u64,
+    sent: Arc<AtomicU64>,
     pub(super) wait: Wait,
 }
 
@@ -71,7 +73,7 @@ impl Channel {
             // user who has too much in pipes already is refused, and then it stays as it is.
             let _ = fcntl(&fd, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
         }
-        Ok(Self { fd, kind, sent: 0, wait: Wait::new(abort) })
+        Ok(Self { fd, kind, sent: Arc::default(), wait: Wait::new(abort) })
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -89,7 +91,12 @@ impl Channel {
 
     /// How many bytes were accepted.
     pub(super) fn sent(&self) -> u64 {
-        self.sent
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Counts them as they are accepted.
+    pub(super) fn counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.sent)
     }
 
     /// Waits until a file's bytes are on the disk; the other kinds have no disk.
@@ -106,7 +113,7 @@ impl Channel {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             outgoing.advance(sent);
-            self.sent += sent as u64;
+            self.sent.fetch_add(sent as u64, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -6,6 +6,8 @@ use std::iter;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use engine::{Abort, GuestPage, Link};
@@ -130,6 +132,12 @@ impl SendLink {
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
         self.channel.sent()
+    }
+
+    /// Counts them as they are accepted, for who watches from elsewhere.
+    #[must_use]
+    pub fn counter(&self) -> Arc<AtomicU64> {
+        self.channel.counter()
     }
 
     /// From here on an abort is not heard: for the part of a hand-over that must not be left undecided, where

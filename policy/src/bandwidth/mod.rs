@@ -33,7 +33,7 @@ pub enum Stage {
     StopAndCopy,
 }
 
-/// A rule that sets the rate before each round and before the stop-and-copy.
+/// A rule that sets the rate before each round and before the stop-and-copy, and is asked again every 100 ms meanwhile.
 pub trait BandwidthPolicy: Send {
     /// The name by which it is chosen.
     fn name(&self) -> &'static str;

@@ -39,6 +39,8 @@ pub struct SimConfig {
     pub silent_ballooning: bool,
     /// How long the guest runs on after it was asked to suspend.
     pub suspend_takes: Duration,
+    /// How long a harvest of the dirty pages takes.
+    pub harvest_takes: Duration,
 }
 
 /// A simulated guest: what a test keeps to look at while the engine has the source, the tracker and the toolstack.
@@ -134,6 +136,7 @@ struct State {
     logging_device_writes: bool,
     silent_ballooning: bool,
     suspend_takes: Duration,
+    harvest_takes: Duration,
     /// What was written since the last harvest, while log-dirty is on.
     dirty: Option<PfnSet>,
     /// Pages are sent as zeros.
@@ -162,6 +165,7 @@ impl State {
             logging_device_writes: false,
             silent_ballooning: config.silent_ballooning,
             suspend_takes: config.suspend_takes,
+            harvest_takes: config.harvest_takes,
             dirty: None,
             blank: false,
             held: Arc::default(),

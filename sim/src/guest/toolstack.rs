@@ -1,5 +1,7 @@
 //! Who suspends and resumes the guest.
 
+use std::time::Duration;
+
 use engine::{BoxError, Clock, Toolstack};
 
 use super::SimGuest;
@@ -36,6 +38,10 @@ impl Toolstack for SimToolstack {
             state.idle += suspended;
         }
         Ok(())
+    }
+
+    fn suspend_cost(&mut self) -> Result<Option<Duration>, BoxError> {
+        Ok(Some(self.0.look().suspend_takes))
     }
 
     fn log_device_writes(&mut self, on: bool) -> Result<(), BoxError> {

@@ -1,5 +1,7 @@
 //! The guest's log-dirty.
 
+use std::time::Duration;
+
 use engine::{BoxError, DirtyTracker, Harvest, PfnSet};
 
 use super::{SimGuest, State};
@@ -32,9 +34,13 @@ impl DirtyTracker for SimTracker {
         if when == Harvest::Final && state.is_running() {
             return Err(SimError::bug("final harvest of a running guest").into());
         }
+        let half = state.harvest_takes / 2;
+        // Page by page over that time: on average a page is looked at in the middle of it.
+        state.pass(half);
         let dirty = state.dirty()?;
         into.union(dirty);
         dirty.clear();
+        state.pass(half);
         Ok(())
     }
 
@@ -54,6 +60,12 @@ impl DirtyTracker for SimTracker {
 }
 
 impl State {
+    /// Lets time pass in which the guest goes on.
+    fn pass(&mut self, time: Duration) {
+        self.clock.advance(time);
+        self.run();
+    }
+
     fn dirty(&mut self) -> Result<&mut PfnSet, SimError> {
         self.dirty.as_mut().ok_or_else(|| SimError::bug("asked for dirty pages without log-dirty"))
     }

@@ -14,6 +14,7 @@ use crate::domain_name::DomainName;
 use crate::exit::Exit;
 use crate::host::Process;
 use crate::job::Job;
+use crate::link_use;
 use crate::progress::Style;
 
 /// How long the guest is watched.
@@ -42,7 +43,8 @@ pub(crate) fn rehearse(job: &Job) -> Exit {
 }
 
 fn forecast(job: &Job) -> Result<Forecast, ForecastError> {
-    let link_rate = job.settings.link_rate.ok_or(ForecastError::NoLinkRate)?;
+    let by_interface = || link_use::interface(job)?.speed();
+    let link_rate = job.settings.link_rate.or_else(by_interface).ok_or(ForecastError::NoLinkRate)?;
     let abort = Abort::new();
     abort_on_signals(&abort).map_err(Error::Signals)?;
     let DomainName::Host(name) = &job.domain else { return Err(ForecastError::Xen) };

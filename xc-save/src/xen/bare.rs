@@ -42,7 +42,7 @@ fn send(
     let mut guest = XenSource::open(domain.found.id, MapMode::Full).map_err(xen)?;
     let mut tracker = guest.tracker().map_err(xen)?;
     let kind = guest.header().kind;
-    let (mut options, mut audience) = (run.options()?, run.audience());
+    let (mut options, mut audience) = (run.options(link)?, run.audience());
     let mut sink = StreamSink::new(link, kind, &run.clock, &run.abort);
     let source = Source { domain: &mut guest, tracker: &mut tracker, toolstack };
     let mut context = Context { clock: &run.clock, observer: &mut audience, abort: &run.abort };
