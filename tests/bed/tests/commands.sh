@@ -25,8 +25,15 @@ last_line() { tail -n 1 /tmp/said | grep -q "$1"; }
 # state: r, b, p or s of the domain of that name
 state() { xl list "$1" | awk 'END { gsub("-", "", $5); print $5 }'; }
 
-# alone: the guest is the only one, and lives
-alone() { [ "$(domains)" = 2 ] && exists "$n" && sha_ok "$n"; }
+# alone: the guest is the only one, and lives. A receiver that gave up may still be destroying what it had begun.
+alone() {
+    _wait=0
+    until [ "$(domains)" = 2 ] || [ $_wait -gt 40 ]; do
+        sleep 0.5
+        _wait=$((_wait + 1))
+    done
+    [ "$(domains)" = 2 ] && exists "$n" && sha_ok "$n"
+}
 
 gone() { [ "$(domains)" = 1 ]; }
 
@@ -95,7 +102,8 @@ for moment in $(moments 5 6); do
     status=$?
     cat /tmp/said
     case $status in
-        130) last_line 'runs on here as before' ;;
+        # Nothing is said by a command that had not begun yet.
+        130) [ ! -s /tmp/said ] || last_line 'runs on here as before' ;;
         0) last_line "$n runs on the target" ;;
         *) false ;;
     esac && alone
@@ -106,7 +114,7 @@ for moment in $(moments 3 3); do
     status=$?
     cat /tmp/said
     case $status in
-        130) last_line 'runs on here as before' && [ ! -e /tmp/s ] && alone ;;
+        130) { [ ! -s /tmp/said ] || last_line 'runs on here as before'; } && [ ! -e /tmp/s ] && alone ;;
         0) gone && xc-restore /tmp/s && alone ;;
         *) false ;;
     esac
