@@ -65,7 +65,7 @@ impl Tuning {
 pub struct Reporting {
     /// How to show progress: auto (a bar on a terminal, lines elsewhere), plain, json (lines on standard output)
     /// or none.
-    #[arg(long, value_name = "STYLE", value_parser = settings::PROGRESS.parser(), num_args = 0..=1, default_missing_value = "auto")]
+    #[arg(long, value_name = "STYLE", value_parser = settings::PROGRESS.parser())]
     pub progress: Option<String>,
 
     /// Write what happened to this file, as JSON (docs/stats.schema.json).

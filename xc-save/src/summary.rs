@@ -35,10 +35,7 @@ pub(crate) fn table(report: &SaveReport, running: Option<Duration>) -> String {
         let downtime = running.saturating_sub(report.downtime.asked);
         row(
             "downtime",
-            format!(
-                "{:.1} ms, from the request to suspend to the guest's run on the target",
-                millis(downtime)
-            ),
+            format!("{:.1} ms, from the request to suspend until it runs there", millis(downtime)),
         );
         table.push_str(&waterfall(report, running));
     }

@@ -17,8 +17,9 @@ use crate::link::{ReceiveLink, receive_over};
 
 /// The descriptor on which the command finds us; a shell redirects one-digit numbers only.
 pub const DOOR_FD: RawFd = 9;
-/// The command for `xl migrate -s ''`, in a shell that stays: one that became `cat` would have the door for its input; for [`Ends::inherited`](super::Ends) with [`DOOR_FD`].
-pub const TRANSPORT: &str = "echo $$ >&9; cat <&9 >/dev/null; :";
+/// The command for `xl migrate -s ''`; for [`Ends::inherited`](super::Ends) with [`DOOR_FD`]. While it speaks or waits the
+/// door is in the place of a pipe, so it keeps the two pipes under other numbers.
+pub const TRANSPORT: &str = "exec 3<&0 4>&1; echo $$ >&9; read -r _ <&9 || :";
 /// How long `xl` may take to start it: it has read the domain's configuration before.
 const WITHIN: Duration = Duration::from_secs(30);
 
@@ -38,8 +39,8 @@ fn open(door: UnixStream, abort: &Abort) -> io::Result<ReceiveLink> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let pid: u32 = line.trim().parse().map_err(io::Error::other)?;
-    let stream = File::open(format!("/proc/{pid}/fd/0"))?;
-    let answers = File::options().write(true).open(format!("/proc/{pid}/fd/1"))?;
+    let stream = File::open(format!("/proc/{pid}/fd/3"))?;
+    let answers = File::options().write(true).open(format!("/proc/{pid}/fd/4"))?;
     // With our end of the door the command's wait ends.
     drop(door);
     receive_over(stream.into(), answers.into(), abort)

@@ -46,6 +46,8 @@ fn first_phase() -> Phase {
     Phase::Open
 }
 
+/// A pass begins by filling what lies between the guest and the link; before this time, seconds, its rate says nothing.
+const SETTLED: f64 = 0.2;
 /// Bits in a byte.
 const BITS: f64 = 8.0;
 
@@ -89,7 +91,7 @@ impl Measure {
     fn pages(&mut self, at: Duration, handled: u64, planned: u64) {
         (self.handled, self.planned) = (handled, planned);
         let seconds = at.saturating_sub(self.pass_began).as_secs_f64();
-        if seconds > 0.0 && handled > 0 {
+        if seconds >= SETTLED && handled > 0 {
             let rate = bytes(handled) / seconds;
             self.rate = Some(rate);
             self.eta = (planned > 0).then(|| bytes(planned.saturating_sub(handled)) / rate);

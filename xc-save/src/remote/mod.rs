@@ -71,7 +71,6 @@ enum Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Step {
-    Watch,
     Open,
     Round,
     StopAndCopy,
@@ -86,7 +85,6 @@ impl Step {
     fn of(phase: Phase) -> (Self, u32) {
         let step = match phase {
             Phase::Round(number) => return (Self::Round, number),
-            Phase::Watch => Self::Watch,
             Phase::Open => Self::Open,
             Phase::StopAndCopy => Self::StopAndCopy,
             Phase::Verify => Self::Verify,
@@ -101,7 +99,6 @@ impl Step {
     fn phase(self, round: u32) -> Phase {
         match self {
             Self::Round => Phase::Round(round),
-            Self::Watch => Phase::Watch,
             Self::Open => Phase::Open,
             Self::StopAndCopy => Phase::StopAndCopy,
             Self::Verify => Phase::Verify,
