@@ -31,4 +31,5 @@ pub mod stats;
 mod summary;
 
 pub use error::Error;
+pub use limits::{abort_on_timeout, save_options};
 pub use run::{complain, run};

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use engine::Abort;
-use policy::stop::{Decision, StopPolicy};
-use policy::{Facts, PAGE_BYTES};
+use engine::{Abort, SaveOptions};
+use policy::stop::{self, Decision, StopPolicy};
+use policy::{Facts, PAGE_BYTES, bandwidth};
 
 use crate::settings::{Action, Settings};
 
@@ -13,7 +13,7 @@ use crate::settings::{Action, Settings};
 const PAGE_BITS: f64 = PAGE_BYTES as f64 * 8.0;
 
 /// The stop policy of the settings within their bounds.
-pub(crate) struct Limited {
+struct Limited {
     inner: Box<dyn StopPolicy>,
     max_downtime: Option<Duration>,
     timeout: Option<Duration>,
@@ -22,7 +22,7 @@ pub(crate) struct Limited {
 }
 
 impl Limited {
-    pub(crate) fn new(inner: Box<dyn StopPolicy>, settings: &Settings) -> Self {
+    fn new(inner: Box<dyn StopPolicy>, settings: &Settings) -> Self {
         Self {
             inner,
             max_downtime: settings.max_downtime,
@@ -82,8 +82,18 @@ fn timed_out(timeout: Duration) -> String {
     format!("the live copy took longer than {timeout:.1?}")
 }
 
+/// A live save under these settings.
+#[must_use]
+pub fn save_options(settings: &Settings) -> SaveOptions {
+    // The settings' own check has already refused what cannot be made.
+    let stop = stop::by_name(&settings.stop).unwrap_or_else(|_| Box::new(stop::Xen));
+    let bandwidth =
+        bandwidth::by_name(&settings.bandwidth).unwrap_or_else(|_| Box::new(bandwidth::Unlimited));
+    SaveOptions::live(Box::new(Limited::new(stop, settings)), bandwidth)
+}
+
 /// Raises the abort when the time is over, wherever the save is then; a round may take long.
-pub(crate) fn abort_on_timeout(settings: &Settings, abort: &Abort) {
+pub fn abort_on_timeout(settings: &Settings, abort: &Abort) {
     let (Some(timeout), Action::Abort) = (settings.timeout, settings.timeout_action) else { return };
     let abort = abort.clone();
     // It ends with the process.
@@ -96,7 +106,7 @@ pub(crate) fn abort_on_timeout(settings: &Settings, abort: &Abort) {
 #[cfg(test)]
 mod tests {
     use policy::Round;
-    use policy::stop::{self, Psc};
+    use policy::stop::Psc;
 
     use super::*;
 

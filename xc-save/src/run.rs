@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use engine::{Abort, Clock, Context, Link, SaveOptions, SaveReport, StreamSink, WallClock};
 use ffi::link::{SendLink, open_command, open_send};
 use ffi::signals::abort_on_signals;
-use policy::{bandwidth, stop};
 use stream::xl::handshake::READY;
 
 use crate::audience::{Audience, Log};
@@ -17,7 +16,7 @@ use crate::guest::Guest;
 use crate::hand_over::{Departing, Dialogue, expect, hand_over};
 use crate::host::{self, Process};
 use crate::job::{Afterwards, Destination, Job};
-use crate::limits::{Limited, abort_on_timeout};
+use crate::limits::{abort_on_timeout, save_options};
 use crate::metrics::{self, Metrics};
 use crate::progress::Measure;
 use crate::stats::Ending;
@@ -135,13 +134,8 @@ impl<'a> Run<'a> {
     }
 
     fn options(&self) -> SaveOptions {
-        let settings = &self.job.settings;
-        // The settings' own check has already refused what cannot be made.
-        let stop = stop::by_name(&settings.stop).unwrap_or_else(|_| Box::new(stop::Xen));
-        let bandwidth =
-            bandwidth::by_name(&settings.bandwidth).unwrap_or_else(|_| Box::new(bandwidth::Unlimited));
-        let stop = Box::new(Limited::new(stop, settings));
-        SaveOptions { live: self.job.live, verify: self.job.verify, ..SaveOptions::live(stop, bandwidth) }
+        let options = save_options(&self.job.settings);
+        SaveOptions { live: self.job.live, verify: self.job.verify, ..options }
     }
 
     fn audience(&self) -> Audience {
