@@ -5,8 +5,8 @@
 type=$1 mem=${2:-48}
 
 # Moves the guest's target between all and 8 MiB less while its memory is copied live. Not earlier: the target domain may
-# have as much as the guest was to have when xl began. Not later: each of these writes is an event for the guest, which
-# Xen marks in the guest's memory (vcpu_info) without marking the page dirty.
+# have as much as the guest was to have when xl began. Not later: each of these writes is an event for the suspended
+# guest, which others note in its memory without marking the page dirty (docs/xen-memory.md).
 wobble() { # NAME MEM_MB
     path=/local/domain/$(xl domid "$1")/memory/target
     until [ -n "$(save_helper)" ] || [ ! -e /tmp/wobble ]; do sleep 0.1; done
