@@ -24,7 +24,7 @@ help: ## Show this list
 run: release ## Build, and show a live migration on this machine
 	scripts/demo
 
-test: ## Run every test
+test: ## Run every test, those on real Xen too
 	scripts/deps test
 	scripts/test
 

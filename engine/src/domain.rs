@@ -8,6 +8,9 @@ use stream::{PageEntry, PageType, Pfn};
 
 use crate::{GuestPage, PageBytes, PfnSet};
 
+/// Pages per question for their types alone: the answer is small.
+const QUERY_PAGES: usize = 16 << 10;
+
 /// What went wrong inside a world; the engine adds what it was doing.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 
@@ -36,6 +39,26 @@ pub trait SourceDomain {
     /// # Errors
     /// When the world cannot tell.
     fn page_types(&mut self, pfns: &[Pfn], types: &mut Vec<PageType>) -> Result<(), BoxError>;
+
+    /// The pages that exist now. The others are holes: there is nothing to send of them. Of a guest that runs, pages may
+    /// be told that turn out to be holes when they are read; of one that is suspended not.
+    ///
+    /// # Errors
+    /// When the world cannot tell.
+    fn populated(&mut self) -> Result<PfnSet, BoxError> {
+        let (limit, mut populated) = (self.pfn_limit(), PfnSet::empty(self.pfn_limit()));
+        let (mut pfns, mut types) = (Vec::new(), Vec::new());
+        for start in (0..limit).step_by(QUERY_PAGES) {
+            pfns.clear();
+            pfns.extend((start..limit).take(QUERY_PAGES).map(Pfn));
+            self.page_types(&pfns, &mut types)?;
+            let known = pfns.iter().zip(&types).filter(|(_, kind)| kind.is_populated());
+            known.for_each(|(&pfn, _)| {
+                populated.insert(pfn);
+            });
+        }
+        Ok(populated)
+    }
 
     /// Finds out what these pages (ascending) are now, and makes those with data readable.
     ///

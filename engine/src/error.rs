@@ -48,12 +48,16 @@ pub enum Error {
         pfn: Pfn,
     },
     /// Pages that were sent a second time to be compared are not the same.
-    #[error("{pages} pages differ when compared, the first is {first}")]
+    #[error("{pages} pages differ when compared, the first is {first}, from byte {from} to byte {to}")]
     Differ {
         /// How many.
         pages: u64,
         /// The first one.
         first: Pfn,
+        /// Its first byte that differs.
+        from: usize,
+        /// Its last byte that does.
+        to: usize,
     },
     /// Somebody asked to stop.
     #[error("aborted: {0}")]

@@ -104,6 +104,17 @@ impl PfnSet {
         }
     }
 
+    /// Adds the pages that are in one of these two sets and not in the other.
+    ///
+    /// # Panics
+    /// When the sets have different limits.
+    pub fn add_difference(&mut self, one: &Self, other: &Self) {
+        assert!(self.limit == one.limit && self.limit == other.limit, "sets of different guests");
+        for (word, (one, other)) in self.words.iter_mut().zip(one.words.iter().zip(&other.words)) {
+            *word |= one ^ other;
+        }
+    }
+
     /// ORs 64 pages at once: bit `b` of `bits` is pfn `64 * word + b`. Bits at or above the limit are ignored.
     pub fn union_word(&mut self, word: usize, bits: u64) {
         if let Some(mine) = self.words.get_mut(word) {

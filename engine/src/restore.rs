@@ -77,12 +77,21 @@ fn build<R: Read, T: TargetDomain>(
     Ok((report, input))
 }
 
+/// What the comparison found.
+#[derive(Clone, Copy, Debug)]
+struct Difference {
+    pages: u64,
+    first: Pfn,
+    /// The bytes of the first page that differ, from this to that one.
+    bytes: (usize, usize),
+}
+
 struct Restore<'a, 'c, T> {
     target: &'a mut T,
     context: &'a mut Context<'c>,
     populated: PfnSet,
     digest: Option<MemoryDigest>,
-    differing: Option<(Pfn, u64)>,
+    differing: Option<Difference>,
     verifying: bool,
     pages: u64,
     compared: u64,
@@ -175,14 +184,16 @@ impl<'a, 'c, T: TargetDomain> Restore<'a, 'c, T> {
             };
             self.compared += 1;
             if !same {
-                self.differing = Some(self.differing.map_or((entry.pfn, 1), |(first, n)| (first, n + 1)));
+                let found = Difference { pages: 0, first: entry.pfn, bytes: differing(&self.page, &theirs) };
+                self.differing.get_or_insert(found).pages += 1;
             }
         }
         Ok(())
     }
 
     fn compared_equal(&self) -> Result<(), Error> {
-        self.differing.map_or(Ok(()), |(first, pages)| Err(Error::Differ { pages, first }))
+        let Some(Difference { pages, first, bytes: (from, to) }) = self.differing else { return Ok(()) };
+        Err(Error::Differ { pages, first, from, to })
     }
 
     fn update_digest(&mut self) -> Result<(), Error> {
@@ -254,4 +265,11 @@ fn unless_aborted(context: &Context<'_>, cause: stream::Error) -> Error {
 
 fn failed(step: &'static str) -> impl Fn(BoxError) -> Error {
     move |cause| Error::World { phase: Phase::Receive, step, cause }
+}
+
+/// The first and the last byte that differ; of a page that is missing, all.
+fn differing(ours: &PageBytes, theirs: &PageBytes) -> (usize, usize) {
+    let differs = |&at: &usize| ours[at] != theirs[at];
+    let (from, to) = ((0..PAGE_SIZE).find(differs), (0..PAGE_SIZE).rfind(differs));
+    (from.unwrap_or(0), to.unwrap_or(PAGE_SIZE - 1))
 }

@@ -35,4 +35,5 @@ mod summary;
 pub mod xen;
 
 pub use error::Error;
+pub use limits::{abort_on_timeout, save_options};
 pub use run::{complain, run};

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use engine::Abort;
+use engine::{Abort, SaveOptions};
 use policy::stop::{Decision, StopPolicy};
-use policy::{Facts, PAGE_BYTES};
+use policy::{Facts, PAGE_BYTES, SpecError};
 
 use crate::settings::{Action, Settings};
 
@@ -82,8 +82,16 @@ fn timed_out(timeout: Duration) -> String {
     format!("the live copy took longer than {timeout:.1?}")
 }
 
+/// A live save under these settings.
+///
+/// # Errors
+/// When a policy cannot be made; the check of the settings has made it once already.
+pub fn save_options(settings: &Settings) -> Result<SaveOptions, SpecError> {
+    Ok(SaveOptions::live(settings.stop_policy()?, settings.bandwidth_policy()?))
+}
+
 /// Raises the abort when the time is over, wherever the save is then; a round may take long.
-pub(crate) fn abort_on_timeout(settings: &Settings, abort: &Abort) {
+pub fn abort_on_timeout(settings: &Settings, abort: &Abort) {
     let (Some(timeout), Action::Abort) = (settings.timeout, settings.timeout_action) else { return };
     let abort = abort.clone();
     // It ends with the process.

@@ -190,7 +190,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
 
     fn run(&mut self) -> Result<SaveReport, Failure> {
         self.open()?;
-        let pending = if self.options.live { self.pre_copy()? } else { self.passes.every_page() };
+        let pending = if self.options.live { self.pre_copy()? } else { PfnSet::empty(self.passes.limit()) };
         let last_pages = self.stop_and_copy(pending)?;
         if self.options.verify {
             self.verify()?;
@@ -224,7 +224,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         self.suspend_cost =
             self.held.suspend_cost().map_err(self.failed("measuring what a suspend takes"))?;
         self.growth = GrowthSeries::new(self.options.peek_every, self.context.clock.now());
-        let mut pending = self.passes.every_page();
+        let mut pending = PfnSet::empty(self.passes.limit());
+        self.add_changed(&mut pending)?;
         while self.wants_another_round()? {
             let number = u32::try_from(self.rounds.len() + 1).unwrap_or(u32::MAX);
             self.enter(Phase::Round(number))?;
@@ -276,8 +277,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         self.downtime.suspended = self.elapsed();
         if self.options.live {
             self.held.harvest(&mut pending).map_err(self.failed("harvesting the last dirty pages"))?;
-            self.add_changed(&mut pending)?;
         }
+        self.add_changed(&mut pending)?;
         self.downtime.last_harvest = self.elapsed();
         self.set_rate(Stage::StopAndCopy);
         let pass = self.send_still(&pending)?;
@@ -289,8 +290,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     fn verify(&mut self) -> Result<(), Failure> {
         self.enter(Phase::Verify)?;
         self.put(Record::Verify)?;
-        let every_page = self.passes.every_page();
-        self.send_still(&every_page).map(|_| ())
+        let sent = self.passes.sent().clone();
+        self.send_still(&sent).map(|_| ())
     }
 
     fn state(&mut self) -> Result<(), Failure> {

@@ -9,9 +9,6 @@ use super::outlet::Job;
 use super::{Failure, Save};
 use crate::{Event, PageBatch, PfnSet, SourceDomain};
 
-/// How many pages one question about types names.
-const QUERY_PAGES: usize = 16 << 10;
-
 /// How often, within a pass, the bandwidth policy is asked again: what is free on the link may have changed.
 const RATE_EVERY: Duration = Duration::from_millis(100);
 
@@ -44,8 +41,9 @@ impl Passes {
         self.sent.limit()
     }
 
-    pub(super) fn every_page(&self) -> PfnSet {
-        PfnSet::full(self.limit())
+    /// What the target has memory for.
+    pub(super) fn sent(&self) -> &PfnSet {
+        &self.sent
     }
 
     /// Fills the chunk with the next pages of `pfns`, without those that are dirty again. Returns where the next
@@ -144,21 +142,11 @@ impl<D: SourceDomain> Save<'_, '_, D> {
     }
 
     /// Adds the pages that became memory or ceased to be since they were sent: a hole that was filled need not
-    /// be dirty.
+    /// be dirty. Before anything was sent these are all that there is.
     pub(super) fn add_changed(&mut self, pending: &mut PfnSet) -> Result<(), Failure> {
-        let (mut pfns, mut types) = (Vec::new(), Vec::new());
-        let limit = self.passes.limit();
-        for start in (0..limit).step_by(QUERY_PAGES) {
-            pfns.clear();
-            pfns.extend((start..limit).take(QUERY_PAGES).map(Pfn));
-            let known = self.domain.page_types(&pfns, &mut types);
-            known.map_err(self.failed("asking for the types of the pages"))?;
-            for (&pfn, kind) in pfns.iter().zip(&types) {
-                if kind.is_populated() != self.passes.sent.contains(pfn) {
-                    pending.insert(pfn);
-                }
-            }
-        }
+        let populated = self.domain.populated();
+        let populated = populated.map_err(self.failed("asking which pages there are"))?;
+        pending.add_difference(&populated, self.passes.sent());
         Ok(())
     }
 }

@@ -33,6 +33,8 @@ pub enum Invocation {
     Restore(RestoreArgs),
     /// A checkpointed stream (Remus, COLO), whichever way: for the stock helper.
     Stock,
+    /// `--guard DOMID`: what a helper starts beside itself.
+    Guard(u32),
     /// `--version`.
     Version,
     /// `--help`.
@@ -104,6 +106,7 @@ impl Invocation {
         match args.as_slice() {
             ["--version"] => Ok(Self::Version),
             ["--help"] => Ok(Self::Help),
+            ["--guard", domid] => Ok(Self::Guard(domain("DOMID", domid)?)),
             ["--save-domain", rest @ ..] => parse_save(rest),
             ["--restore-domain", rest @ ..] => parse_restore(rest),
             _ => Err(Error::Usage),

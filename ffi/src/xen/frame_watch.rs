@@ -5,7 +5,7 @@
 //! one. A frame that we map is not freed, so as long as the whole guest is mapped the number cannot fall, and no growth
 //! goes unseen; nor one from the time when it was only partly mapped, for at the end a frame that was given back and is
 //! still mapped is one more than the guest has pages. With pages mapped a batch at a time the number can fall between
-//! two looks, and then only the looks themselves, one a batch, catch a growth.
+//! two looks, and then only the looks themselves, one every few milliseconds ([`super::sampler`]), catch a growth.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

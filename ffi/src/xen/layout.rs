@@ -1,5 +1,6 @@
 //! What every page of a guest is.
 
+use engine::PfnSet;
 use stream::{PageType, Pfn};
 
 use super::Error;
@@ -13,13 +14,21 @@ const TOP_QUESTIONS: u64 = 16;
 #[derive(Debug)]
 pub(super) struct Layout {
     kinds: Vec<PageType>,
+    populated: PfnSet,
     unaccounted: u64,
 }
 
 impl Layout {
     /// Of a guest of which all is known.
     pub(super) fn new(kinds: Vec<PageType>) -> Self {
-        Self { kinds, unaccounted: 0 }
+        let mut populated = PfnSet::empty(kinds.len() as u64);
+        add_populated(&mut populated, 0, &kinds);
+        Self { kinds, populated, unaccounted: 0 }
+    }
+
+    /// The pages that are no holes.
+    pub(super) fn populated(&self) -> &PfnSet {
+        &self.populated
     }
 
     /// What a page is.
@@ -39,18 +48,24 @@ impl Domain {
     /// such a guest of any size has a million below 4 GiB, and Xen is not asked about them.
     pub(super) fn layout(&self, pfn_limit: u64, tot_pages: u64) -> Result<Layout, Error> {
         let mut kinds = vec![PageType::XTab; Pfn(pfn_limit).index()];
-        let mut found = 0;
+        let (mut populated, mut found) = (PfnSet::empty(pfn_limit), 0);
         for first in top_first(pfn_limit) {
             if found >= tot_pages {
                 break;
             }
             let frames: Vec<u64> = (first..pfn_limit).take(MOST_AT_ONCE).collect();
             let types = self.frame_types(&frames)?;
-            found += types.iter().filter(|kind| kind.is_populated()).count() as u64;
+            found += add_populated(&mut populated, first, &types);
             kinds[Pfn(first).index()..][..types.len()].copy_from_slice(&types);
         }
-        Ok(Layout { kinds, unaccounted: tot_pages.saturating_sub(found) })
+        Ok(Layout { kinds, populated, unaccounted: tot_pages.saturating_sub(found) })
     }
+}
+
+/// Adds those of the pages from `first` on that are no holes; returns how many these are.
+fn add_populated(populated: &mut PfnSet, first: u64, kinds: &[PageType]) -> u64 {
+    let found = (first..).zip(kinds).filter(|(pfn, kind)| kind.is_populated() && populated.insert(Pfn(*pfn)));
+    found.count() as u64
 }
 
 /// The first pages of all questions, in the order in which they find memory soonest: all of it starts at 0, but for a few

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::{BoxError, DirtyTracker, Harvest, PfnSet};
+use stream::Pfn;
 
 use super::buffer::HypercallBuffer;
 use super::domain::Domain;
@@ -15,6 +16,8 @@ pub struct XenTracker {
     domain: Domain,
     pages: u64,
     bitmap: HypercallBuffer,
+    /// Pages that are sent once more at the end, for they are written by others without being marked.
+    always: Vec<Pfn>,
     watch: Arc<FrameWatch>,
     hvm: bool,
     on: bool,
@@ -22,12 +25,17 @@ pub struct XenTracker {
 
 impl XenTracker {
     /// Not started; for the pfns below `pages`.
-    pub(super) fn open(domid: u32, pages: u64, watch: Arc<FrameWatch>) -> Result<Self, Error> {
+    pub(super) fn open(
+        domid: u32,
+        pages: u64,
+        always: Vec<Pfn>,
+        watch: Arc<FrameWatch>,
+    ) -> Result<Self, Error> {
         let domain = Domain::open(domid)?;
         let bytes = pages.div_ceil(64) * 8;
         let bytes = usize::try_from(bytes).map_err(|_| domain.fault(format!("{pages:#x} pages")))?;
         let hvm = domain.info()?.hvm;
-        Ok(Self { domain, pages, bitmap: HypercallBuffer::new(bytes)?, watch, hvm, on: false })
+        Ok(Self { domain, pages, bitmap: HypercallBuffer::new(bytes)?, always, watch, hvm, on: false })
     }
 
     fn enable(&self) -> Result<(), Error> {
@@ -49,14 +57,13 @@ impl XenTracker {
     }
 
     fn switch(&self, operation: u32) -> Result<(), Error> {
-        // SAFETY: the handle is null.
-        unsafe { self.shadow_op(operation, 0, std::ptr::null_mut(), 0) }.map(|_| ())
+        switch(&self.domain, operation)
     }
 
     /// Copies the dirty bits out, and with `CLEAN` clears them, which protects the pages again.
     fn collect(&mut self, operation: u32, mode: u32, into: &mut PfnSet) -> Result<(), Error> {
         // SAFETY: the bitmap has a bit for each of `pages`.
-        let covered = unsafe { self.shadow_op(operation, mode, self.bitmap.as_ptr(), self.pages) }?;
+        let covered = unsafe { shadow_op(&self.domain, operation, mode, self.bitmap.as_ptr(), self.pages) }?;
         // Xen answers for a dying domain too, with nothing.
         if covered != self.pages || self.domain.info()?.dying {
             let wanted = self.pages;
@@ -85,23 +92,39 @@ impl XenTracker {
         self.watch.add_suspects(into);
         Ok(())
     }
+}
 
-    /// # Safety
-    /// `bitmap` is null, or a hypercall buffer with room for `pages` bits.
-    unsafe fn shadow_op(&self, operation: u32, mode: u32, bitmap: *mut u8, pages: u64) -> Result<u64, Error> {
-        let mut payload = sys::xen_domctl__bindgen_ty_1 { pad: [0; 128] };
-        payload.shadow_op = sys::xen_domctl_shadow_op {
-            op: operation,
-            mode,
-            dirty_bitmap: sys::__guest_handle_uint8 { p: bitmap },
-            pages,
-            ..sys::xen_domctl_shadow_op::default()
-        };
-        // SAFETY: as the caller says.
-        let answer = unsafe { self.domain.domctl("log-dirty", sys::XEN_DOMCTL_shadow_op, payload)? };
-        // SAFETY: Xen answers with the structure that it was given.
-        Ok(unsafe { answer.shadow_op.pages })
-    }
+/// Ends the log-dirty of a domain, whoever started it.
+pub(super) fn turn_off(domain: &Domain) -> Result<(), Error> {
+    switch(domain, sys::XEN_DOMCTL_SHADOW_OP_OFF)
+}
+
+fn switch(domain: &Domain, operation: u32) -> Result<(), Error> {
+    // SAFETY: the handle is null.
+    unsafe { shadow_op(domain, operation, 0, std::ptr::null_mut(), 0) }.map(|_| ())
+}
+
+/// # Safety
+/// `bitmap` is null, or a hypercall buffer with room for `pages` bits.
+unsafe fn shadow_op(
+    domain: &Domain,
+    operation: u32,
+    mode: u32,
+    bitmap: *mut u8,
+    pages: u64,
+) -> Result<u64, Error> {
+    let mut payload = sys::xen_domctl__bindgen_ty_1 { pad: [0; 128] };
+    payload.shadow_op = sys::xen_domctl_shadow_op {
+        op: operation,
+        mode,
+        dirty_bitmap: sys::__guest_handle_uint8 { p: bitmap },
+        pages,
+        ..sys::xen_domctl_shadow_op::default()
+    };
+    // SAFETY: as the caller says.
+    let answer = unsafe { domain.domctl("log-dirty", sys::XEN_DOMCTL_shadow_op, payload)? };
+    // SAFETY: Xen answers with the structure that it was given.
+    Ok(unsafe { answer.shadow_op.pages })
 }
 
 impl DirtyTracker for XenTracker {
@@ -119,6 +142,11 @@ impl DirtyTracker for XenTracker {
             self.watch.suspended();
         }
         self.collect(sys::XEN_DOMCTL_SHADOW_OP_CLEAN, mode, into)?;
+        if when == Harvest::Final {
+            self.always.iter().for_each(|&pfn| {
+                into.insert(pfn);
+            });
+        }
         // Behind the bits: whoever changes from here on does it to a page that is watched.
         Ok(self.add_grown(into, when)?)
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::{io, thread};
 
-use engine::{BoxError, GuestPage, SourceDomain};
+use engine::{BoxError, GuestPage, PageBytes, PfnSet, SourceDomain};
 use stream::libxc::{DomainHeader, DomainKind, Record};
 use stream::{PAGE_SIZE, PageEntry, PageType, Pfn};
 
@@ -18,6 +18,7 @@ use super::frame_watch::FrameWatch;
 use super::layout::Layout;
 use super::log_dirty::XenTracker;
 use super::pv::PvSource;
+use super::sampler::Sampler;
 use super::whole_map::{CHUNK_PAGES, Chunk, WholeMap};
 
 /// How a guest's memory is made readable during a pre-copy. A suspended guest is always mapped a batch at a time, for
@@ -54,11 +55,15 @@ pub struct XenSource {
     pfn_limit: u64,
     /// What only a PV guest has.
     pv: Option<PvSource>,
-    /// The console and xenstore rings of an HVM or PVH guest. Their backends write to them at any time, and who
-    /// restores them starts with empty ones, so empty is how they are sent.
+    /// The console and xenstore rings. Their backends write to them at any time, without marking them dirty.
     rings: Vec<Pfn>,
+    /// What is sent of the rings, whatever their backends do meanwhile. Those of an HVM or PVH guest start empty where
+    /// it is restored; those of a PV guest, as it left them when it suspended.
+    fixed: Vec<(Pfn, PageBytes)>,
     mode: MapMode,
     whole: Option<WholeMap>,
+    /// Of an HVM or PVH guest that is mapped a batch at a time, while it runs.
+    sampler: Option<Sampler>,
     /// What the pages of the suspended guest are.
     still: Option<Arc<Layout>>,
     watch: Arc<FrameWatch>,
@@ -68,8 +73,8 @@ pub struct XenSource {
 enum Place<'a> {
     /// It has none.
     Hole,
-    /// It is zeros, see [`XenSource::rings`].
-    Ring,
+    /// Here, see [`XenSource::fixed`].
+    Fixed(&'a PageBytes),
     /// In the mapping of the whole guest.
     Mapped(&'a Arc<Mapping>, usize),
     /// Not here yet.
@@ -93,9 +98,23 @@ impl XenSource {
         let version = domain.xen.version()?;
         let pv = if domain.info()?.hvm { None } else { Some(PvSource::open(&domain, &foreign)?) };
         let pfn_limit = pv.as_ref().map_or_else(|| domain.frame_limit(), |pv| Ok(pv.pfn_limit()))?;
-        let rings = if pv.is_none() { domain.hvm_rings()? } else { Vec::new() };
-        let watch = Arc::new(FrameWatch::new(pfn_limit));
-        Ok(Self { rings, domain, foreign, version, pfn_limit, pv, mode, whole: None, still: None, watch })
+        let rings = pv.as_ref().map_or_else(|| domain.hvm_rings(), |pv| pv.rings(domid))?;
+        let empty = rings.iter().filter(|_| pv.is_none()).map(|&pfn| (pfn, [0; PAGE_SIZE]));
+        let (watch, fixed) = (Arc::new(FrameWatch::new(pfn_limit)), empty.collect());
+        Ok(Self {
+            rings,
+            fixed,
+            domain,
+            foreign,
+            version,
+            pfn_limit,
+            pv,
+            mode,
+            whole: None,
+            sampler: None,
+            still: None,
+            watch,
+        })
     }
 
     /// The domain's log-dirty.
@@ -103,7 +122,8 @@ impl XenSource {
     /// # Errors
     /// When there is no memory for its bitmap.
     pub fn tracker(&self) -> Result<XenTracker, Error> {
-        XenTracker::open(self.domain.domid(), self.pfn_limit, Arc::clone(&self.watch))
+        let always = if self.pv.is_some() { self.rings.clone() } else { Vec::new() };
+        XenTracker::open(self.domain.domid(), self.pfn_limit, always, Arc::clone(&self.watch))
     }
 
     /// The frame that hypercalls know a page by.
@@ -145,6 +165,21 @@ impl XenSource {
             (None, None) => Arc::new(self.domain.layout(self.pfn_limit, self.domain.info()?.tot_pages)?),
             (None, Some(_)) => Arc::new(self.pv_layout()?),
         });
+        if self.pv.is_some() {
+            self.fix_rings()?;
+        }
+        Ok(())
+    }
+
+    /// Copies the rings of a suspended PV guest.
+    fn fix_rings(&mut self) -> Result<(), Error> {
+        for &pfn in &self.rings {
+            if let Some(frame) = self.frame(pfn) {
+                let mut page = [0; PAGE_SIZE];
+                self.foreign.map(self.domain.domid(), &[frame])?.pages(0..1)[0].load(&mut page);
+                self.fixed.push((pfn, page));
+            }
+        }
         Ok(())
     }
 
@@ -209,15 +244,22 @@ impl XenSource {
             self.watch.suspended();
             return self.look_when_still();
         }
-        if self.mode == MapMode::Full {
-            self.whole = None;
-            self.whole = Some(self.map_whole(info.tot_pages)?);
+        match self.mode {
+            MapMode::Full => {
+                self.whole = None;
+                self.whole = Some(self.map_whole(info.tot_pages)?);
+            }
+            MapMode::Batch if self.pv.is_none() && self.sampler.is_none() => {
+                self.sampler = Some(Sampler::start(self.domain.domid(), Arc::clone(&self.watch))?);
+            }
+            MapMode::Batch => {}
         }
         Ok(())
     }
 
     /// Gives the mapping of the whole guest up, aside: every page takes its time, and the guest stands still.
     fn release(&mut self) {
+        self.sampler = None;
         if let Some(whole) = self.whole.take() {
             thread::spawn(move || drop(whole));
         }
@@ -242,7 +284,7 @@ impl XenSource {
         for (&(entry, frame), place) in pages.iter().zip(places) {
             match place {
                 Place::Hole => batch.add_entry(entry),
-                Place::Ring => batch.add_own(entry, GuestPage::from_bytes(&[0; PAGE_SIZE])),
+                Place::Fixed(page) => batch.add_own(entry, GuestPage::from_bytes(page)),
                 Place::Mapped(mapping, at) => self.add_data(&mut batch, entry, mapping, at)?,
                 Place::Unmapped => match fresh.next() {
                     Some((mapping, at, 0)) => self.add_data(&mut batch, entry, mapping, at)?,
@@ -255,14 +297,14 @@ impl XenSource {
     }
 
     fn place(&self, entry: PageEntry, frame: u64) -> Place<'_> {
-        let held = || self.whole.as_ref().and_then(|whole| whole.find(entry.pfn, frame));
         if !entry.kind.has_data() {
-            Place::Hole
-        } else if self.rings.contains(&entry.pfn) {
-            Place::Ring
-        } else {
-            held().map_or(Place::Unmapped, |(mapping, at)| Place::Mapped(mapping, at))
+            return Place::Hole;
         }
+        if let Some((_, page)) = self.fixed.iter().find(|(pfn, _)| *pfn == entry.pfn) {
+            return Place::Fixed(page);
+        }
+        let held = self.whole.as_ref().and_then(|whole| whole.find(entry.pfn, frame));
+        held.map_or(Place::Unmapped, |(mapping, at)| Place::Mapped(mapping, at))
     }
 
     /// Adds a page with data that is page `at` of the mapping.
@@ -302,6 +344,16 @@ impl XenSource {
     }
 }
 
+/// The pages that a running PV guest has frames for. Xen is asked for their types when they are sent.
+fn with_frames(pv: &PvSource, pfn_limit: u64) -> PfnSet {
+    let mut pages = PfnSet::empty(pfn_limit);
+    let known = (0..pfn_limit).map(Pfn).filter(|&pfn| pv.frame(pfn).is_some());
+    known.for_each(|pfn| {
+        pages.insert(pfn);
+    });
+    pages
+}
+
 /// The pages below a limit, in chunks of [`CHUNK_PAGES`].
 fn chunks(pfn_limit: u64) -> impl Iterator<Item = Range<u64>> {
     let firsts = (0..pfn_limit).step_by(Pfn(CHUNK_PAGES).index());
@@ -328,6 +380,20 @@ impl SourceDomain for XenSource {
             None => types.extend(self.look_up(pfns)?.iter().map(|(entry, _)| entry.kind)),
         }
         Ok(())
+    }
+
+    /// Of an HVM or PVH guest most are holes, a million below 4 GiB.
+    fn populated(&mut self) -> Result<PfnSet, BoxError> {
+        let info = self.domain.info()?;
+        if info.shutdown.is_some() {
+            self.watch.suspended();
+        }
+        self.look_when_still()?;
+        match (&self.still, &self.pv) {
+            (Some(layout), _) => Ok(layout.populated().clone()),
+            (None, None) => Ok(self.domain.layout(self.pfn_limit, info.tot_pages)?.populated().clone()),
+            (None, Some(pv)) => Ok(with_frames(pv, self.pfn_limit)),
+        }
     }
 
     fn batch(&mut self, pfns: &[Pfn]) -> Result<XenBatch, BoxError> {

@@ -7,12 +7,12 @@ want=14f0a2675eb2f73ad61b06fd7c2d66726ddcaadc11d9957d7bf126bce04f82b4 # fill=204
 for type in pv pvh; do
     n=a-$type
     mkguest $n $type "${1:-32}" fill=2048 dirty=256
-    fresh $n || exit 1
+    fresh $n || give_up "$n: start of the guest"
     for how in save live; do
-        t $tool $how "$(xl domid $n)" /tmp/$how && sha_ok $n
+        t $tool $how "$(xl domid $n)" /tmp/$how && whole $n
         verdict $? "$n: $how without libxl, and the guest runs on"
         # What libxl does next must find xenstored and the guest as they were.
-        t xl save -c $n /tmp/s && sha_ok $n
+        t xl save -c $n /tmp/s && whole $n
         verdict $? "$n: xl save -c after it"
         rm /tmp/s
     done

@@ -73,7 +73,7 @@ for type in pv pvh; do
         done
         round=$((round + 1))
     done
-    sha_ok $type || exit 1
+    whole $type || exit 1
     xl destroy $type
 done
 xl list

@@ -1,88 +1,111 @@
 # shellcheck shell=sh
-# faults.sh TYPE [MEM_MB]: a save helper that is killed, a full disk, a cut pipe, damaged files. The guest must run on,
-# the next migration must work, and nothing half built may stay.
+# faults.sh TYPE [MEM_MB]: a save helper that is killed, a full disk, a cut pipe, damaged files. xl must say why, the
+# guest must run on without its dirty log, the next migration must work, and nothing half built may stay.
 . ./lib.sh
-type=$1 mem=${2:-32}
+type=$1 mem=${2:-32} seed=${SEED:-$(date +%s)}
 n=f-$type
 
-intact() { # CASE: the guest runs, alone
-    alive "$n" && [ "$(domains)" = 2 ]
-    verdict $? "$1"
+# says REGEX: xl said so
+says() { grep -q -E "$1" /tmp/said; }
+
+# unharmed FAULT: behind a save that failed
+unharmed() {
+    whole "$n" && [ "$(domains)" = 2 ] && ! logs_dirty "$n"
+    verdict $? "$n: after $1 the guest runs on, alone and without its dirty log"
+    exists "$n" || fresh "$n"
+    with ours xl migrate -s '' "$n" 'xl migrate-receive' && whole "$n"
+    verdict $? "$n: after $1 the next migration succeeds"
     exists "$n" || fresh "$n"
 }
 
-# save_helper: its process id; busybox has no pgrep
-save_helper() {
-    for _c in /proc/[0-9]*/cmdline; do
-        if tr '\0' ' ' < "$_c" 2> /dev/null | grep -q 'save-helper --save-domain'; then
-            _c=${_c#/proc/}
-            echo "${_c%/cmdline}"
-            return
-        fi
-    done
-}
-
-# Starts a live migration that takes a while, and sends a signal to its save helper.
-killed() { # SIGNAL
-    XC_MIGRATE_BANDWIDTH=fixed:rate=40M with ours xl migrate -s '' "$n" 'xl migrate-receive' &
-    i=0
-    until [ -n "$(save_helper)" ] || [ $i -gt 100 ]; do
+# killed SIGNAL: sends it to the save helper of a live migration that takes a while
+killed() {
+    XC_MIGRATE_BANDWIDTH=fixed:rate=${RATE:-8M} with ours xl migrate -s '' "$n" 'xl migrate-receive' > /tmp/said 2>&1 &
+    _j=0
+    until [ -n "$(save_helper)" ] && logs_dirty "$n"; do
         sleep 0.2
-        i=$((i + 1))
+        _j=$((_j + 1))
+        if [ $_j -gt 100 ]; then echo "the dirty log was never on"; wait $!; return 1; fi
     done
-    sleep 1
-    kill "-$1" "$(save_helper)" || return 1
+    kill "-$1" "$(save_helper)"
     ! wait $!
 }
 
 mkguest "$n" "$type" "$mem" fill=2048 dirty=256
-fresh "$n" || exit 1
-for signal in TERM KILL; do
-    killed $signal
-    verdict $? "$n: SIG$signal of the save helper fails the migration"
-    intact "$n: the guest runs on after SIG$signal"
-    with ours xl migrate -s '' "$n" 'xl migrate-receive' && sha_ok "$n"
-    verdict $? "$n: the next migration after SIG$signal"
-done
+fresh "$n" || give_up "$n: start of the guest"
+
+killed TERM && says 'error: .*SIGTERM'
+verdict $? "$n: SIGTERM of the save helper fails the migration, and xl says so"
+cat /tmp/said
+unharmed SIGTERM
+
+killed KILL && says 'signal Killed'
+verdict $? "$n: SIGKILL of the save helper fails the migration, and xl says so"
+cat /tmp/said
+unharmed SIGKILL
 
 mount -t tmpfs -o size=4m tmpfs /mnt
-! with ours xl save "$n" /mnt/s
-verdict $? "$n: a full disk fails the save"
+! with ours xl save "$n" /mnt/s > /tmp/said 2>&1 && says 'error: .*No space left on device'
+verdict $? "$n: a full disk fails the save, and xl says so"
+cat /tmp/said
 umount /mnt
-intact "$n: the guest runs on after a full disk"
+unharmed 'a full disk'
 
-! with ours xl migrate -s '' "$n" 'head -c 3000000 | xl migrate-receive'
-verdict $? "$n: a cut pipe fails the migration"
-intact "$n: the guest runs on after a cut pipe"
+! with ours xl migrate -s '' "$n" 'head -c 3000000 | xl migrate-receive' > /tmp/said 2>&1 &&
+    says 'error: .*(Broken pipe|Connection reset)'
+verdict $? "$n: a cut pipe fails the migration, and xl says so"
+cat /tmp/said
+unharmed 'a cut pipe'
 
 # From here on the guest is a file.
-with ours xl save "$n" /tmp/s || exit 1
+with ours xl save "$n" /tmp/s || give_up "$n: save by ours"
 size=$(stat -c %s /tmp/s)
 
-refused() { # FILE CASE
-    ! with ours xl restore "$1" && [ "$(domains)" = 1 ]
-    verdict $? "$n: $2 is refused, and no domain stays"
+# refused FILE CASE
+refused() {
+    ! with ours xl restore "$1" > /tmp/said 2>&1 && [ "$(domains)" = 1 ] && says 'error: '
+    verdict $? "$n: $2 is refused, xl says why, and no domain stays"
+    grep error: /tmp/said || cat /tmp/said
 }
 
-i=1
-while [ $i -le 20 ]; do
-    at=$((size * i / 21))
-    head -c $at /tmp/s > /tmp/damaged
+# random COUNT: so many numbers below the file's size
+random() {
+    awk -v seed="$seed" -v count="$1" -v size="$size" \
+        'BEGIN { srand(seed); for (i = 0; i < count; i++) printf "%d\n", rand() * size }'
+}
+
+# flip BYTE BIT: a copy of the file with one bit changed
+flip() {
+    cp /tmp/s /tmp/damaged
+    _byte=$(od -An -tu1 -j"$1" -N1 /tmp/s)
+    # shellcheck disable=SC2059 # the format is one octal escape
+    printf "\\$(printf %o $((_byte ^ (1 << $2))))" | dd of=/tmp/damaged bs=1 seek="$1" conv=notrunc 2> /dev/null
+}
+
+echo "places by seed $seed: run-tests with SEED=$seed has the same"
+for at in $(random 20); do
+    head -c "$at" /tmp/s > /tmp/damaged
     refused /tmp/damaged "a file cut at byte $at of $size"
-    i=$((i + 1))
 done
 
 # The libxc stream is behind xl's header with its configuration, libxl's header and one empty record.
 libxc=$((48 + $(od -An -tu4 -j44 -N4 /tmp/s) + 16 + 8))
 for field in 0:marker 8:name 12:version 24:type 28:page-shift 40:record-type 44:record-length; do
-    cp /tmp/s /tmp/damaged
-    at=$((libxc + ${field%%:*}))
-    byte=$(od -An -tu1 -j$at -N1 /tmp/s)
-    # shellcheck disable=SC2059 # the format is one octal escape
-    printf "\\$(printf %o $((byte ^ 64)))" | dd of=/tmp/damaged bs=1 seek=$at conv=notrunc 2> /dev/null
+    flip $((libxc + ${field%%:*})) 6
     refused /tmp/damaged "a file with a flipped bit in its ${field#*:}"
 done
+
+# Most of a file is pages, and nothing in it tells what they should be: a restore may succeed there.
+for at in $(random 8); do
+    flip "$at" $((at % 8))
+    with ours xl restore -p /tmp/damaged > /tmp/said 2>&1
+    status=$?
+    if [ $status = 0 ]; then xl destroy "$n"; else says 'error: '; fi && [ "$(domains)" = 1 ]
+    verdict $? "$n: a file with a flipped bit in byte $at (restored or refused: $status) leaves nothing behind"
+done
 rm /tmp/damaged
-with ours xl restore /tmp/s && sha_ok "$n"
+with ours xl restore /tmp/s && whole "$n"
 verdict $? "$n: the undamaged file is restored"
+xl destroy "$n"
+rm /tmp/s
 end_cases

@@ -1,36 +1,30 @@
 //! The save helper that libxl starts for `xl save`, `xl restore` and `xl migrate`, with this project's engine.
 
+use std::env;
 use std::ffi::OsString;
-use std::fs::File;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use std::{env, io};
 
-use engine::{BoxError, Event, Observer, SaveOptions};
+use engine::{BoxError, Event, Observer};
 use ffi::helper::{
     self, Invocation, RestoreArgs, RestoreResults, RestoreWorld, RingPort, SaveArgs, SaveWorld, Session,
     Statistics, USAGE, Witness, chain, exec_stock,
 };
-use ffi::xen::{Backend, TargetSettings, XenSource, XenTarget, XenTracker};
-use policy::{bandwidth, stop};
+use ffi::xen::{Backend, Guard, TargetSettings, XenSource, XenTarget, XenTracker, stand_guard};
 use serde::Serialize;
 use xc_save::exit::Exit;
 use xc_save::remote::{LIVE, Teller};
-
-/// Settings, for libxl passes no options on. The stop policy, as `xc-save --stop`.
-const STOP: &str = "XC_MIGRATE_STOP";
-/// The bandwidth policy, as `xc-save --bandwidth`.
-const BANDWIDTH: &str = "XC_MIGRATE_BANDWIDTH";
-/// How to map the guest during a pre-copy: `full` or `batch`.
-const MAP: &str = "XC_MIGRATE_MAP";
-/// The file for the statistics, as `xc-save --stats`.
-const STATS: &str = "XC_MIGRATE_STATS";
+use xc_save::settings::{Settings, Values};
+use xc_save::stats::write_json;
+use xc_save::{abort_on_timeout, save_options};
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = env::args_os().skip(1).collect();
     let done = match Invocation::parse(&args) {
-        Ok(Invocation::Save(args)) => helper::save(&as_told(args), |session| open_source(&args, session)),
+        Ok(Invocation::Save(args)) => save(&as_told(args)),
         Ok(Invocation::Restore(args)) => helper::restore(&args, |session| open_target(&args, session)),
+        Ok(Invocation::Guard(domid)) => return guard(domid),
         Ok(Invocation::Stock) => Err(exec_stock(&args)),
         Ok(Invocation::Version) => return say(concat!("libxl-save-helper ", env!("CARGO_PKG_VERSION"))),
         Ok(Invocation::Help) => return say(USAGE.trim_end()),
@@ -51,19 +45,47 @@ fn as_told(args: SaveArgs) -> SaveArgs {
     SaveArgs { live, ..args }
 }
 
+fn save(args: &SaveArgs) -> Result<(), helper::Error> {
+    // Beyond the session: libxl hears of the end first, and the guard after it.
+    let mut guard = None;
+    helper::save(args, |session| {
+        if args.live {
+            guard = Some(Guard::start(args.domid)?);
+        }
+        open_source(args, session)
+    })
+}
+
+fn guard(domid: u32) -> ExitCode {
+    match stand_guard(domid) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn open_source(args: &SaveArgs, session: &Session) -> Result<SaveWorld<XenSource, XenTracker>, BoxError> {
-    let domain = XenSource::open(args.domid, setting(MAP, "full").parse()?)?;
+    let settings = settings()?;
+    let domain = XenSource::open(args.domid, settings.map.parse()?)?;
     let tracker = domain.tracker()?;
-    let stop = stop::by_name(&setting(STOP, "xen"))?;
-    let bandwidth = bandwidth::by_name(&setting(BANDWIDTH, "unlimited"))?;
-    let options = SaveOptions::live(stop, bandwidth);
-    Ok(SaveWorld { domain, tracker, options, statistics: statistics(), witness: witness(session)? })
+    abort_on_timeout(&settings, &session.abort);
+    let options = save_options(&settings)?;
+    let statistics = statistics(settings.report.stats);
+    Ok(SaveWorld { domain, tracker, options, statistics, witness: witness(session)? })
 }
 
 fn open_target(args: &RestoreArgs, session: &Session) -> Result<RestoreWorld<XenTarget>, BoxError> {
-    let settings = TargetSettings { store: backend(args.store)?, console: backend(args.console)? };
-    let target = XenTarget::open(args.domid, settings)?;
-    Ok(RestoreWorld { target, results, statistics: statistics(), witness: witness(session)? })
+    let rings = TargetSettings { store: backend(args.store)?, console: backend(args.console)? };
+    let target = XenTarget::open(args.domid, rings)?;
+    let statistics = statistics(settings()?.report.stats);
+    Ok(RestoreWorld { target, results, statistics, witness: witness(session)? })
+}
+
+/// libxl passes no options on, so they are in the file and the environment alone.
+fn settings() -> Result<Settings, BoxError> {
+    Ok(Settings::from(&Values::load(Vec::new())?))
 }
 
 /// The command that started `xl`, if it was one of ours.
@@ -106,15 +128,8 @@ fn results(target: &XenTarget) -> RestoreResults {
     RestoreResults { store_gfn: rings.store, console_gfn: rings.console }
 }
 
-fn setting(name: &str, otherwise: &str) -> String {
-    env::var(name).unwrap_or_else(|_| otherwise.to_owned())
-}
-
-fn statistics<R: Serialize + 'static>() -> Statistics<R> {
-    Box::new(|report| {
-        let Some(path) = env::var_os(STATS).filter(|path| !path.is_empty()) else { return Ok(()) };
-        Ok(serde_json::to_writer(io::BufWriter::new(File::create(path)?), report)?)
-    })
+fn statistics<R: Serialize + 'static>(file: Option<PathBuf>) -> Statistics<R> {
+    Box::new(|report| Ok(file.map_or(Ok(()), |path| write_json(&path, report))?))
 }
 
 #[expect(clippy::print_stdout, reason = "an answer to a user; libxl never asks for it")]

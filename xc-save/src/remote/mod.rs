@@ -77,6 +77,7 @@ enum Step {
     Verify,
     State,
     Close,
+    Watch,
     Receive,
     Complete,
 }
@@ -90,6 +91,7 @@ impl Step {
             Phase::Verify => Self::Verify,
             Phase::State => Self::State,
             Phase::Close => Self::Close,
+            Phase::Watch => Self::Watch,
             Phase::Receive => Self::Receive,
             Phase::Complete => Self::Complete,
         };
@@ -104,6 +106,7 @@ impl Step {
             Self::Verify => Phase::Verify,
             Self::State => Phase::State,
             Self::Close => Phase::Close,
+            Self::Watch => Phase::Watch,
             Self::Receive => Phase::Receive,
             Self::Complete => Phase::Complete,
         }

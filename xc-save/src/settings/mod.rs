@@ -44,6 +44,8 @@ pub static MAX_DOWNTIME: Setting = Setting { key: "max_downtime", default: "", c
 pub static TIMEOUT: Setting = Setting { key: "timeout", default: "", check: time };
 /// What to do when it takes longer.
 pub static TIMEOUT_ACTION: Setting = Setting { key: "timeout_action", default: "abort", check: action };
+/// How a Xen guest's memory is made readable during a live copy.
+pub static MAP: Setting = Setting { key: "map", default: "full", check: map_mode };
 /// How progress is shown.
 pub static PROGRESS: Setting = Setting { key: "progress", default: "auto", check: style };
 /// The file for the statistics.
@@ -61,13 +63,14 @@ pub static XL: Setting = Setting { key: "xl", default: "xl", check: any };
 pub static HELPER: Setting = Setting { key: "helper", default: "", check: any };
 
 /// All of them, in the order in which they are shown.
-pub static ALL: [&Setting; 13] = [
+pub static ALL: [&Setting; 14] = [
     &STOP,
     &BANDWIDTH,
     &LINK_RATE,
     &MAX_DOWNTIME,
     &TIMEOUT,
     &TIMEOUT_ACTION,
+    &MAP,
     &PROGRESS,
     &STATS,
     &METRICS,
@@ -116,6 +119,8 @@ pub struct Settings {
     pub timeout: Option<Duration>,
     /// What to do then.
     pub timeout_action: Action,
+    /// How a Xen guest is mapped: `full` or `batch`.
+    pub map: String,
     /// The command that reaches another host; empty when the host is the command.
     pub ssh: String,
     /// The command that receives the guest there.
@@ -150,6 +155,7 @@ impl From<&Values> for Settings {
             max_downtime: units::duration(values.text(&MAX_DOWNTIME)),
             timeout: units::duration(values.text(&TIMEOUT)),
             timeout_action: read_action(values.text(&TIMEOUT_ACTION)).unwrap_or(Action::Abort),
+            map: values.text(&MAP).to_owned(),
             ssh: values.text(&SSH).to_owned(),
             receiver: values.text(&RECEIVER).to_owned(),
             xl: values.text(&XL).into(),
@@ -222,6 +228,10 @@ fn read_action(text: &str) -> Option<Action> {
         "stop" => Some(Action::Stop),
         _ => None,
     }
+}
+
+fn map_mode(text: &str) -> Result<(), String> {
+    if matches!(text, "full" | "batch") { Ok(()) } else { Err("not full or batch".into()) }
 }
 
 fn style(text: &str) -> Result<(), String> {

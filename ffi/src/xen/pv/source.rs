@@ -13,6 +13,7 @@ use super::shared_info::SharedInfo;
 use super::{GUEST_WIDTH, PT_LEVELS, level, page_table, registers};
 use crate::xen::domain::Domain;
 use crate::xen::foreign::Foreign;
+use crate::xen::store::Store;
 use crate::xen::{Error, sys};
 
 /// How often to look again for a p2m that the guest is just moving, and how long to wait between: a guest moves it
@@ -54,6 +55,17 @@ impl PvSource {
     /// The machine frame of a page that has memory.
     pub(in crate::xen) fn frame(&self, pfn: Pfn) -> Option<u64> {
         self.p2m.mfn(pfn)
+    }
+
+    /// The console and xenstore rings, of which the toolstack notes the machine frames in xenstore.
+    pub(in crate::xen) fn rings(&self, domid: u32) -> Result<Vec<Pfn>, Error> {
+        let store = Store::open()?;
+        let mut rings = Vec::new();
+        for ring in ["console", "store"] {
+            let frame = store.read(&format!("/local/domain/{domid}/{ring}/ring-ref"))?;
+            rings.extend(frame.and_then(|mfn| self.p2m.pfn(mfn.parse().ok()?)));
+        }
+        Ok(rings)
     }
 
     /// A guest that moves its p2m leaves us with an old one.

@@ -1,0 +1,6 @@
+# shellcheck shell=sh
+# rest.sh: the streams of the repository, and what works without libxl, in one boot.
+failed=0
+sh ./restore.sh ours || failed=1
+sh ./alone.sh || failed=1
+exit $failed
