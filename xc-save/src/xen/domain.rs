@@ -51,6 +51,7 @@ impl Attached {
         if self.found.state == State::Paused { Ok(()) } else { self.xl.order(["unpause", &self.id()]) }
     }
 
+    #[cfg(feature = "xen")]
     pub(super) fn pause(&self) -> Result<(), XlError> {
         self.xl.order(["pause", &self.id()])
     }
