@@ -5,7 +5,6 @@ mod control;
 mod guests;
 mod image;
 mod move_guest;
-mod policies;
 mod target;
 mod tracking;
 mod workloads;
