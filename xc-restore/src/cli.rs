@@ -30,7 +30,8 @@ const DEBUG: u8 = 2;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "xc-restore", version, allow_missing_positional = true, after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub struct Args {
-    /// A file with the configuration to use instead of the saved one (as `xc-image extract --config` writes it).
+    /// A file with the configuration to use instead of the saved one (as `xc-image extract --config` writes it). Where a
+    /// source is waited for, the guest is made, and its memory taken, before it comes.
     pub config: Option<PathBuf>,
 
     /// Where from: a file, - (standard input), fd:N, or listen on tcp://HOST:PORT or unix:PATH.

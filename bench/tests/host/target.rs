@@ -95,6 +95,21 @@ fn a_restored_guest_goes_on_exactly_where_it_was() {
 }
 
 #[test]
+fn a_target_that_took_its_memory_before_is_the_same_guest() {
+    let world = World::new("reserved");
+    world.run(&config("web", "idle"));
+    let mut guest = world.host.attach("web", TrackerChoice::Auto).unwrap();
+    guest.toolstack.suspend().unwrap();
+    let mut target = world.host.create(guest.handle.config().clone(), "twin", NameUse::FreeNow).unwrap();
+    target.reserve().unwrap();
+    move_guest::copy(&mut guest.source, &mut target);
+    target.complete().unwrap();
+    target.start(true).unwrap();
+    let mut twin = world.host.attach("twin", TrackerChoice::Auto).unwrap();
+    assert!(Image::of(&mut guest.source) == Image::of(&mut twin.source));
+}
+
+#[test]
 fn a_target_that_is_dropped_leaves_nothing() {
     let world = World::new("dropped");
     let mut target = world.host.create(config("web", "idle"), "web", NameUse::FreeNow).unwrap();
