@@ -24,7 +24,7 @@ help: ## Show this list
 run: release ## Build, and show a live migration on this machine
 	scripts/demo
 
-test: ## Run every test, those on real Xen too
+test: ## Run every test but those on real Xen
 	scripts/deps test
 	scripts/test
 
@@ -79,7 +79,7 @@ deb: ## Make the Debian package
 	packaging/deb
 
 deps: ## Install all that the targets need
-	scripts/deps build test lint fuzz
+	scripts/deps build test xen lint fuzz
 
 release:
 	scripts/deps build

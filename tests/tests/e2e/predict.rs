@@ -73,11 +73,14 @@ fn a_guest_is_predicted_as_it_then_moves() {
     let moved = ["--stats", &stats, "-s", "", "host:web", &command];
     here.run("xc-migrate", way.iter().chain(&moved)).expect(0);
     let save = &serde_json::from_slice::<Value>(&fs::read(stats).unwrap()).unwrap()["save"];
-    let median = |figure: &str| forecast["policies"][0][figure]["median"].as_f64().unwrap();
-    // Four seconds are longer than the migration takes, so nothing is replayed twice. How many bytes go does not hang on how busy this machine is: the guest's rate and the link's are set.
-    let ratio = median("bytes") / save["bytes"].as_f64().unwrap();
-    assert!((0.8..1.25).contains(&ratio), "{ratio}: {forecast:#} {save:#}");
-    assert_eq!(median("rounds"), save["rounds"].as_array().unwrap().len() as f64);
+    let chosen = &forecast["policies"][0];
+    let bytes_of = |which: &str| chosen["bytes"][which].as_f64().unwrap();
+    // Four seconds are longer than the migration takes, so nothing is replayed twice. The guest's rate and the link's are
+    // set, so what goes hangs on where in its circle the guest is at the start, not on how busy this machine is.
+    let bytes = save["bytes"].as_f64().unwrap();
+    let (least, most) = (bytes_of("least"), bytes_of("most"));
+    assert!((0.9 * least..1.1 * most).contains(&bytes), "{bytes}: {forecast:#} {save:#}");
+    assert_eq!(chosen["rounds"]["median"], save["rounds"].as_array().unwrap().len() as f64);
 }
 
 #[test]

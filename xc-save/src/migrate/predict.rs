@@ -258,7 +258,7 @@ mod tests {
         assert!(matches!("./web".parse(), Ok(Subject::File(_))));
         assert!(matches!("Cargo.toml".parse(), Ok(Subject::File(_))));
         let neither = "web".parse::<Subject>().unwrap_err();
-        assert!(neither.starts_with("there is no such file, and 'web' would be a Xen domain"), "{neither}");
+        assert!(neither.starts_with("there is no such file, and 'web' is no guest process"), "{neither}");
     }
 
     #[test]

@@ -12,7 +12,11 @@ const INSTALLED: &str = "../libexec/xc";
 
 /// There is no save helper.
 #[derive(Debug, thiserror::Error)]
-#[error("the save helper {} is missing; the setting `helper` says where it is", .0.display())]
+#[error(
+    "a Xen domain needs the save helper {}, which is missing; the setting `helper` says where it is (a guest process of \
+     this machine is host:NAME)",
+    .0.display()
+)]
 pub struct NoHelper(PathBuf);
 
 /// `xl` with our save helper in it: the one of the settings, else the installed one, else the one beside this command.
