@@ -1,7 +1,7 @@
 //! The engine in another process: libxl starts our save helper, and the command that started `xl` hears what happens
 //! there, as if it happened here.
 //!
-//! They share a socket. The helper writes JSON lines, each of them a [`Line`]; the command writes nothing. When it
+//! They share a socket. The helper writes JSON lines, each of them a `Line`; the command writes nothing. When it
 //! closes its end, or dies, the helper gives up and the guest runs on.
 
 mod listener;
