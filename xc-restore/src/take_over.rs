@@ -61,6 +61,6 @@ pub fn take_over(
 }
 
 fn report(link: &mut impl Dialogue, status: u8) -> io::Result<()> {
-    link.tell(REPORT)?;
-    link.tell(&[status])
+    // At once: the source counts the guest's downtime until it has read the last byte.
+    link.tell(&[REPORT, &[status]].concat())
 }
