@@ -27,8 +27,7 @@ pub const LIVE: &str = "XC_MIGRATE_LIVE";
 enum Line {
     Phase {
         at: f64,
-        phase: Step,
-        round: u32,
+        phase: Phase,
     },
     Pages {
         at: f64,
@@ -67,60 +66,11 @@ enum Line {
     },
 }
 
-/// A [`Phase`] without its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Step {
-    Open,
-    Round,
-    StopAndCopy,
-    Verify,
-    State,
-    Close,
-    Watch,
-    Receive,
-    Complete,
-}
-
-impl Step {
-    fn of(phase: Phase) -> (Self, u32) {
-        let step = match phase {
-            Phase::Round(number) => return (Self::Round, number),
-            Phase::Open => Self::Open,
-            Phase::StopAndCopy => Self::StopAndCopy,
-            Phase::Verify => Self::Verify,
-            Phase::State => Self::State,
-            Phase::Close => Self::Close,
-            Phase::Watch => Self::Watch,
-            Phase::Receive => Self::Receive,
-            Phase::Complete => Self::Complete,
-        };
-        (step, 0)
-    }
-
-    fn phase(self, round: u32) -> Phase {
-        match self {
-            Self::Round => Phase::Round(round),
-            Self::Open => Phase::Open,
-            Self::StopAndCopy => Phase::StopAndCopy,
-            Self::Verify => Phase::Verify,
-            Self::State => Phase::State,
-            Self::Close => Phase::Close,
-            Self::Watch => Phase::Watch,
-            Self::Receive => Phase::Receive,
-            Self::Complete => Phase::Complete,
-        }
-    }
-}
-
 impl Line {
     fn of(at: Duration, event: Event<'_>) -> Self {
         let at = at.as_secs_f64();
         match event {
-            Event::Phase(phase) => {
-                let (phase, round) = Step::of(phase);
-                Self::Phase { at, phase, round }
-            }
+            Event::Phase(phase) => Self::Phase { at, phase },
             Event::Pages { handled, planned } => Self::Pages { at, handled, planned },
             Event::Round(round) => {
                 let &Round { number, planned, sent, skipped, bytes, duration, dirty } = round;
@@ -145,7 +95,7 @@ impl Line {
     fn event(&self, mut hear: impl FnMut(Duration, Event<'_>)) {
         let seconds = |time: f64| Duration::try_from_secs_f64(time).unwrap_or_default();
         match *self {
-            Self::Phase { at, phase, round } => hear(seconds(at), Event::Phase(phase.phase(round))),
+            Self::Phase { at, phase } => hear(seconds(at), Event::Phase(phase)),
             Self::Pages { at, handled, planned } => hear(seconds(at), Event::Pages { handled, planned }),
             Self::Round { at, number, planned, sent, skipped, bytes, duration, dirty } => {
                 let duration = seconds(duration);

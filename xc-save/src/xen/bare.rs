@@ -39,7 +39,8 @@ fn send(
     link: &mut SendLink,
     toolstack: &mut XenToolstack,
 ) -> Result<(), Error> {
-    let mut guest = XenSource::open(domain.found.id, MapMode::Full).map_err(xen)?;
+    let map: MapMode = run.job.settings.map.parse().map_err(|fault: String| Error::Xen(fault.into()))?;
+    let mut guest = XenSource::open(domain.found.id, map).map_err(xen)?;
     let mut tracker = guest.tracker().map_err(xen)?;
     let kind = guest.header().kind;
     let (mut options, mut audience) = (run.options(link)?, run.audience());
