@@ -24,11 +24,11 @@ help: ## Show this list
 run: release ## Build, and show a live migration on this machine
 	scripts/demo
 
-test: ## Run every test but those on real Xen
+test: ## Run every test, those on real Xen too (about half an hour on 2 cores)
 	scripts/deps test
 	scripts/test
 
-xen-test: ## Run the tests on real Xen, in an emulated machine
+xen-test: ## Run only the tests on real Xen, in an emulated machine
 	tests/bed/run-tests
 
 lint: ## Check form, lints, dependencies, documentation and where `unsafe` is

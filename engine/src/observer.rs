@@ -24,6 +24,12 @@ pub enum Event<'a> {
     Stop(&'a str),
     /// The guest is suspended.
     Suspended,
+    /// Pages of the suspended guest changed between the pass that sent them last and the one for comparing, which left
+    /// them out.
+    Changed {
+        /// How many.
+        pages: u64,
+    },
     /// A record that this version does not know, and that may be left out, was left out.
     Skipped {
         /// Its type.

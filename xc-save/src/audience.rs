@@ -63,6 +63,7 @@ impl Observer for Log {
             Event::Round(round) => tracing::debug!(?round, "round done"),
             Event::Stop(reason) => tracing::info!("stop and copy: {reason}"),
             Event::Suspended => tracing::info!("the guest is suspended"),
+            Event::Changed { pages } => tracing::info!(pages, "not compared: others wrote to them"),
             Event::Skipped { record_type } => tracing::warn!(record_type, "optional record left out"),
         }
     }

@@ -4,6 +4,7 @@ mod failure;
 mod outlet;
 mod passes;
 mod report;
+mod verify;
 
 use std::cell::Cell;
 use std::fmt;
@@ -17,6 +18,7 @@ use stream::libxc::Record;
 use failure::{Failure, blame};
 use outlet::{Job, Outlet};
 use passes::Passes;
+use verify::LastSent;
 
 pub use report::{SaveReport, Waterfall};
 
@@ -156,6 +158,10 @@ struct Save<'a, 'c, D: SourceDomain> {
     harvest_took: Duration,
     stop_reason: String,
     downtime: Waterfall,
+    /// What the suspended guest's pages were, if they are to be compared.
+    last_sent: LastSent,
+    /// Pages that others wrote to while the guest was suspended.
+    changed: u64,
 }
 
 impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
@@ -185,6 +191,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             harvest_took: Duration::ZERO,
             stop_reason: String::new(),
             downtime: Waterfall::default(),
+            last_sent: LastSent::default(),
+            changed: 0,
         }
     }
 
@@ -285,13 +293,6 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         self.outlet.barrier()?;
         self.downtime.last_page = self.elapsed();
         Ok(pass.sent)
-    }
-
-    fn verify(&mut self) -> Result<(), Failure> {
-        self.enter(Phase::Verify)?;
-        self.put(Record::Verify)?;
-        let sent = self.passes.sent().clone();
-        self.send_still(&sent).map(|_| ())
     }
 
     fn state(&mut self) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use stream::{PageEntry, Pfn};
 
 use super::outlet::Job;
 use super::{Failure, Save};
-use crate::{Event, PageBatch, PfnSet, SourceDomain};
+use crate::{Event, PageBatch, PfnSet, Phase, SourceDomain};
 
 /// How often, within a pass, the bandwidth policy is asked again: what is free on the link may have changed.
 const RATE_EVERY: Duration = Duration::from_millis(100);
@@ -44,6 +44,16 @@ impl Passes {
     /// What the target has memory for.
     pub(super) fn sent(&self) -> &PfnSet {
         &self.sent
+    }
+
+    /// The pages to read next.
+    pub(super) fn chunk(&self) -> &[Pfn] {
+        &self.chunk
+    }
+
+    /// Takes these pages, which are ascending, out of the chunk.
+    pub(super) fn leave_out(&mut self, pfns: &[Pfn]) {
+        self.chunk.retain(|pfn| pfns.binary_search(pfn).is_err());
     }
 
     /// Fills the chunk with the next pages of `pfns`, without those that are dirty again. Returns where the next
@@ -131,14 +141,23 @@ impl<D: SourceDomain> Save<'_, '_, D> {
         if self.passes.chunk.is_empty() {
             return Ok(0);
         }
-        let batch =
-            self.domain.batch(&self.passes.chunk).map_err(self.failed("reading the guest's pages"))?;
+        let batch = match self.phase.get() {
+            Phase::StopAndCopy if self.options.verify => Some(self.read_and_remember()?),
+            Phase::Verify => self.read_unchanged()?,
+            _ => Some(self.read_chunk()?),
+        };
+        let Some(batch) = batch else { return Ok(0) };
         let entries = self.passes.worth_sending(batch.entries());
         let count = entries.len() as u64;
         if count > 0 {
             self.outlet.put(Job::Pages(entries, batch))?;
         }
         Ok(count)
+    }
+
+    /// The memory of the chunk's pages.
+    pub(super) fn read_chunk(&mut self) -> Result<D::Batch, Failure> {
+        self.domain.batch(&self.passes.chunk).map_err(self.failed("reading the guest's pages"))
     }
 
     /// Adds the pages that became memory or ceased to be since they were sent: a hole that was filled need not

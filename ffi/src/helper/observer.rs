@@ -71,6 +71,10 @@ impl Observer for LibxlObserver<'_> {
                 ),
             ),
             Event::Stop(why) => self.channel.log(Level::Detail, &format!("Pre-copy ends: {why}")),
+            Event::Changed { pages } => self.channel.log(
+                Level::Info,
+                &format!("{pages} pages not compared: others wrote to them while the guest was suspended"),
+            ),
             Event::Skipped { record_type } => {
                 self.channel.log(Level::Warn, &format!("Unknown optional record {record_type:#x} left out"));
             }

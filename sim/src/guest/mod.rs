@@ -70,6 +70,13 @@ impl SimGuest {
         self
     }
 
+    /// Writes to a page from outside, running or suspended; log-dirty does not see it. A hole stays one.
+    pub fn write_unlogged(&self, pfn: Pfn, content: Content) {
+        if let Some(Some(page)) = self.look().pages.get_mut(pfn.index()) {
+            *page = content;
+        }
+    }
+
     /// Makes the `nth` call (from 1, counted since the guest's start) of this kind fail.
     pub fn fail_at(&self, point: FaultPoint, nth: u64) {
         self.look().faults.fail_at(point, nth);

@@ -5,15 +5,16 @@
 type=$1 mem=${2:-48}
 
 # Moves the guest's target between all and 8 MiB less while its memory is copied live. Not earlier: the target domain may
-# have as much as the guest was to have when xl began. Not later: each of these writes is an event for the suspended
-# guest, which others note in its memory without marking the page dirty (docs/xen-memory.md).
+# have as much as the guest was to have when xl began. Of a suspended guest the target stays, but is written all the same:
+# each write is an event, which Xen notes in the guest's memory without marking the page dirty (docs/xen-memory.md).
 wobble() { # NAME MEM_MB
     path=/local/domain/$(xl domid "$1")/memory/target
     until [ -n "$(save_helper)" ] || [ ! -e /tmp/wobble ]; do sleep 0.1; done
-    while [ -e /tmp/wobble ] && ! grep -q "${UNTIL:-Pre-copy ends}" /tmp/said; do
-        xenstore-write "$path" $((($2 - 8) * 1024))
+    while [ -e /tmp/wobble ]; do
+        grep -q 'Pre-copy ends' /tmp/said || xenstore-write "$path" $((($2 - 8) * 1024))
         sleep 0.3
-        xenstore-write "$path" $(($2 * 1024))
+        # At the end the guest may be gone from here.
+        xenstore-exists "$path" && xenstore-write "$path" $(($2 * 1024))
         sleep 0.3
     done
 }
@@ -34,4 +35,5 @@ for map in full batch; do
     grep -E 'Pre-copy ends|error|differ' /tmp/said
     cat /tmp/stats.json && echo
 done
+xl destroy "$n"
 end_cases

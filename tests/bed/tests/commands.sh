@@ -32,7 +32,7 @@ alone() {
         sleep 0.5
         _wait=$((_wait + 1))
     done
-    [ "$(domains)" = 2 ] && exists "$n" && sha_ok "$n"
+    [ "$(domains)" = 2 ] && exists "$n" && whole "$n"
 }
 
 gone() { [ "$(domains)" = 1 ]; }

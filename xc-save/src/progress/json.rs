@@ -61,6 +61,7 @@ impl Observer for Lines {
             })),
             Event::Stop(reason) => data(json!({"event": "stop", "at": seconds, "reason": reason})),
             Event::Suspended => data(json!({"event": "suspended", "at": seconds})),
+            Event::Changed { pages } => data(json!({"event": "changed", "at": seconds, "pages": pages})),
             Event::Skipped { record_type } => {
                 data(json!({"event": "skipped", "at": seconds, "record_type": record_type}));
             }

@@ -31,6 +31,9 @@ pub(super) fn line(at: Duration, event: Event<'_>) -> Option<String> {
         Event::Suspended => {
             Some(format!("the guest is suspended, {:.3} s after the start", at.as_secs_f64()))
         }
+        Event::Changed { pages } => {
+            Some(format!("{pages} pages not compared: others wrote to them while the guest was suspended"))
+        }
         Event::Skipped { record_type } => {
             Some(format!("left out an optional record of unknown type {record_type:#x}"))
         }

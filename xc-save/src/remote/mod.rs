@@ -51,6 +51,10 @@ enum Line {
     Suspended {
         at: f64,
     },
+    Changed {
+        at: f64,
+        pages: u64,
+    },
     Skipped {
         at: f64,
         record_type: u32,
@@ -87,6 +91,7 @@ impl Line {
             }
             Event::Stop(reason) => Self::Stop { at, reason: reason.to_owned() },
             Event::Suspended => Self::Suspended { at },
+            Event::Changed { pages } => Self::Changed { at, pages },
             Event::Skipped { record_type } => Self::Skipped { at, record_type },
         }
     }
@@ -104,6 +109,7 @@ impl Line {
             }
             Self::Stop { at, ref reason } => hear(seconds(at), Event::Stop(reason)),
             Self::Suspended { at } => hear(seconds(at), Event::Suspended),
+            Self::Changed { at, pages } => hear(seconds(at), Event::Changed { pages }),
             Self::Skipped { at, record_type } => hear(seconds(at), Event::Skipped { record_type }),
             Self::Done { .. } | Self::Failed { .. } => {}
         }
@@ -151,6 +157,7 @@ mod tests {
             Event::Round(&round),
             Event::Stop("enough"),
             Event::Suspended,
+            Event::Changed { pages: 3 },
             Event::Skipped { record_type: 9 },
         ] {
             let text = serde_json::to_string(&Line::of(at, event)).unwrap();
