@@ -37,6 +37,11 @@ pub struct Tuning {
     #[arg(long, value_name = "abort|stop", value_parser = settings::TIMEOUT_ACTION.parser())]
     pub timeout_action: Option<String>,
 
+    /// How a Xen guest's memory is read while it runs: full, all of it mapped once; or batch, as it is sent. A guest
+    /// process is always mapped whole.
+    #[arg(long, value_name = "full|batch", value_parser = settings::MAP.parser())]
+    pub map: Option<String>,
+
     /// Send all pages a second time while the guest is suspended; the target compares them and fails if any
     /// differs.
     #[arg(long)]
@@ -54,6 +59,7 @@ impl Tuning {
             (&settings::MAX_DOWNTIME, &self.max_downtime),
             (&settings::TIMEOUT, &self.timeout),
             (&settings::TIMEOUT_ACTION, &self.timeout_action),
+            (&settings::MAP, &self.map),
         ];
         pairs.into_iter().filter_map(|(setting, flag)| Some((setting, flag.clone()?))).collect()
     }

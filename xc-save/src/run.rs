@@ -163,7 +163,9 @@ impl<'a> Run<'a> {
     pub(crate) fn options(&self, link: &SendLink) -> Result<SaveOptions, SpecError> {
         let settings = &self.job.settings;
         let mut bandwidth = settings.bandwidth_policy()?;
-        if let Some(meter) = link_use::meter(self.job, link.counter()) {
+        if bandwidth.reads_link()
+            && let Some(meter) = link_use::meter(self.job, link.counter())
+        {
             bandwidth = Box::new(Metered::new(bandwidth, meter));
         }
         let policies = SaveOptions::live(settings.stop_policy()?, bandwidth);

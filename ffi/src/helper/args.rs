@@ -14,6 +14,7 @@ libxl starts this program; it is of no use by hand. To have xl use it:
 usage: libxl-save-helper --save-domain STREAM_FD BACK_FD DOMID FLAGS CALLBACKS STREAM_TYPE
        libxl-save-helper --restore-domain STREAM_FD BACK_FD DOMID STORE_PORT STORE_DOMID
                          CONSOLE_PORT CONSOLE_DOMID CALLBACKS STREAM_TYPE
+       libxl-save-helper --check      says which Xen runs here, if this program can work on it
        libxl-save-helper --version | --help
 ";
 
@@ -35,6 +36,8 @@ pub enum Invocation {
     Stock,
     /// `--guard DOMID`: what a helper starts beside itself.
     Guard(u32),
+    /// `--check`: whether this machine's Xen is one that the helper can work on.
+    Check,
     /// `--version`.
     Version,
     /// `--help`.
@@ -104,6 +107,7 @@ impl Invocation {
         let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         match args.as_slice() {
+            ["--check"] => Ok(Self::Check),
             ["--version"] => Ok(Self::Version),
             ["--help"] => Ok(Self::Help),
             ["--guard", domid] => Ok(Self::Guard(domain("DOMID", domid)?)),

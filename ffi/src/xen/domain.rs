@@ -18,6 +18,8 @@ pub struct Domain {
 pub struct DomainInfo {
     /// HVM or PVH, as opposed to PV.
     pub hvm: bool,
+    /// HVM, not PVH: a process beside Xen, its device model, is part of it and has state of its own.
+    pub device_model: bool,
     /// Somebody paused it.
     pub paused: bool,
     /// How long it has run, in ns.
@@ -75,8 +77,11 @@ impl Domain {
             return Err(Error::NoDomain(self.domid));
         }
         let reason = info.flags >> sys::XEN_DOMINF_shutdownshift & sys::XEN_DOMINF_shutdownmask;
+        let hvm = info.flags & sys::XEN_DOMINF_hvm_guest != 0;
         Ok(DomainInfo {
-            hvm: info.flags & sys::XEN_DOMINF_hvm_guest != 0,
+            hvm,
+            // Of a PC's devices Xen gives a PVH guest the local APIC alone (`xen_arch_domainconfig`).
+            device_model: hvm && info.arch_config.emulation_flags & !sys::XEN_X86_EMU_LAPIC != 0,
             paused: info.flags & sys::XEN_DOMINF_paused != 0,
             cpu_time: info.cpu_time,
             dying: info.flags & sys::XEN_DOMINF_dying != 0,
@@ -114,6 +119,16 @@ impl Domain {
     /// The guest itself is not as it must be.
     pub(super) fn fault(&self, fault: impl Into<String>) -> Error {
         Error::Guest { domid: self.domid, fault: fault.into() }
+    }
+
+    /// Refuses a guest that has a device model, for only libxl can stop, save and start that.
+    pub(super) fn refuse_device_model(&self) -> Result<(), Error> {
+        if self.info()?.device_model {
+            return Err(
+                self.fault("it is an HVM guest, and its device model can be moved only by xl and libxl")
+            );
+        }
+        Ok(())
     }
 
     /// The stream is not for this domain.

@@ -10,11 +10,11 @@ use super::target::{Backend, TargetSettings, XenTarget};
 const DOM0: u16 = 0;
 
 impl XenTarget {
-    /// Opens an HVM or PVH domain that was created and never ran (`xl create -p`). What it was given to boot from is
+    /// Opens a PVH domain that was created and never ran (`xl create -p`). What it was given to boot from is
     /// thrown away; its rings stay where they are, for xenstored and xenconsoled use them already.
     ///
     /// # Errors
-    /// When there is no such domain, when it is PV, or when it has run.
+    /// When there is no such domain, when it is PV or HVM, or when it has run.
     pub fn open_existing(domid: u32) -> Result<Self, Error> {
         let store = Store::open()?;
         let settings =
@@ -25,6 +25,7 @@ impl XenTarget {
         if !info.hvm {
             return Err(domain.fault("a PV guest cannot be put into a domain that was built for another"));
         }
+        domain.refuse_device_model()?;
         if info.cpu_time > 0 || !info.paused {
             return Err(
                 domain.fault("it has run, so what is in it may be of use: create one with `xl create -p`")

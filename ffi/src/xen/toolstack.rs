@@ -32,10 +32,12 @@ impl XenToolstack {
     /// The toolstack of an existing domain. Raising `abort` takes a request back that the guest has not seen yet.
     ///
     /// # Errors
-    /// When there is no Xen, no xenstored or no such domain.
+    /// When there is no Xen, no xenstored or no such domain, or when the domain has a device model.
     pub fn open(domid: u32, abort: &Abort) -> Result<Self, Error> {
         let node = format!("/local/domain/{domid}/control/shutdown");
-        Ok(Self { domain: Domain::open(domid)?, store: Store::open()?, node, abort: abort.clone() })
+        let domain = Domain::open(domid)?;
+        domain.refuse_device_model()?;
+        Ok(Self { domain, store: Store::open()?, node, abort: abort.clone() })
     }
 
     /// Waits until the guest has suspended.

@@ -48,6 +48,14 @@ impl Xl {
         list::parse(&self.ask(["list"])?)
     }
 
+    /// What the hypervisor can do for guests, in words as of `xl info`: `pv`, `hvm`, `hap`, `shadow`...
+    ///
+    /// # Errors
+    /// When `xl info` fails.
+    pub fn capabilities(&self) -> Result<Vec<String>, Error> {
+        Ok(self.ask(["info", "virt_caps"])?.split_whitespace().map(str::to_owned).collect())
+    }
+
     /// Gives an order and waits until it is carried out: `xl destroy 7`.
     ///
     /// # Errors

@@ -79,6 +79,10 @@ impl BandwidthPolicy for Bda {
         };
         Rate::BitsPerSecond(taken.max(link.total * LEAST))
     }
+
+    fn reads_link(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,11 @@ pub trait BandwidthPolicy: Send {
 
     /// The rate from now on.
     fn rate(&mut self, stage: Stage, facts: &Facts<'_>) -> Rate;
+
+    /// Whether [`Facts::link`] matters to it: to measure that costs a moment before the migration begins.
+    fn reads_link(&self) -> bool {
+        false
+    }
 }
 
 /// The names that [`by_name`] knows, with their parameters.

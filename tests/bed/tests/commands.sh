@@ -49,7 +49,7 @@ with stock xl save "$n" /tmp/t && ends 0 xc-restore /tmp/t && last_line "$n runs
 verdict $? "$n: xl save, xc-restore"
 exists "$n" || fresh "$n"
 
-ends 0 xc-save --live --stop fni:n=2 --stats /tmp/stats.json "$n" /tmp/s && gone && grep -q '"policy": "fni"' /tmp/stats.json &&
+ends 0 xc-save --live --stop fni:n=2 --map batch --stats /tmp/stats.json "$n" /tmp/s && gone && grep -q '"policy": "fni"' /tmp/stats.json &&
     ends 0 xc-restore -p /tmp/s && last_line 'is paused' && [ "$(state "$n")" = p ] && xl unpause "$n" && alone
 verdict $? "$n: xc-save --live, xc-restore -p"
 mv /tmp/s "/share/out/$n.saved"

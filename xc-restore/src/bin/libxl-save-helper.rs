@@ -11,7 +11,7 @@ use ffi::helper::{
     self, Invocation, RestoreArgs, RestoreResults, RestoreWorld, RingPort, SaveArgs, SaveWorld, Session,
     Statistics, USAGE, Witness, chain, exec_stock,
 };
-use ffi::xen::{Backend, Guard, TargetSettings, XenSource, XenTarget, XenTracker, stand_guard};
+use ffi::xen::{Backend, Guard, TargetSettings, Xen, XenSource, XenTarget, XenTracker, stand_guard};
 use serde::Serialize;
 use xc_save::exit::Exit;
 use xc_save::remote::{LIVE, Teller};
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Ok(Invocation::Restore(args)) => helper::restore(&args, |session| open_target(&args, session)),
         Ok(Invocation::Guard(domid)) => return guard(domid),
         Ok(Invocation::Stock) => Err(exec_stock(&args)),
+        Ok(Invocation::Check) => return check(),
         Ok(Invocation::Version) => return say(concat!("libxl-save-helper ", env!("CARGO_PKG_VERSION"))),
         Ok(Invocation::Help) => return say(USAGE.trim_end()),
         Err(error) => Err(error),
@@ -59,6 +60,16 @@ fn save(args: &SaveArgs) -> Result<(), helper::Error> {
 fn guard(domid: u32) -> ExitCode {
     match stand_guard(domid) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check() -> ExitCode {
+    match Xen::open().and_then(|xen| xen.version()) {
+        Ok((major, minor)) => say(&format!("Xen {major}.{minor}")),
         Err(error) => {
             complain(&chain(&error));
             ExitCode::FAILURE

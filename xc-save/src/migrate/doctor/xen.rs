@@ -3,10 +3,15 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ffi::xl::Xl;
 
 use super::machine::in_path;
 use super::{Finding, Verdict};
+use crate::console::chain;
+use crate::settings::{Settings, Values};
 
 /// What libxl reads the path of its save helper from.
 const HELPER: &str = "LIBXL_SAVE_HELPER";
@@ -21,7 +26,15 @@ pub(super) fn look() -> Vec<Finding> {
             "",
         )];
     }
-    vec![domain(), privcmd(), xl(), helper()]
+    let mut findings = vec![domain(), privcmd()];
+    // What is wrong with the settings is said elsewhere.
+    if let Ok(values) = Values::load(Vec::new()) {
+        let settings = Settings::from(&values);
+        findings.extend([xl(&settings), ours(&settings)]);
+        findings.extend(log_dirty(&settings));
+    }
+    findings.push(of_xl());
+    findings
 }
 
 /// Only a control domain can save others.
@@ -53,22 +66,65 @@ fn privcmd() -> Finding {
     }
 }
 
-fn xl() -> Finding {
+fn xl(settings: &Settings) -> Finding {
     const WHAT: &str = "xl";
-    if in_path(Path::new("xl")) {
-        return Finding::good(WHAT, "is in PATH");
+    if in_path(&settings.xl) {
+        return Finding::good(WHAT, format!("{} is there", settings.xl.display()));
     }
-    Finding::new(WHAT, Verdict::Bad, "is not in PATH", "install xen-utils, or add /usr/sbin to PATH")
+    let found = format!("{} is not in PATH", settings.xl.display());
+    Finding::new(WHAT, Verdict::Bad, found, "install xen-utils, or add /usr/sbin to PATH")
 }
 
-/// Where `xl` of this same environment would find the save helper.
-fn helper() -> Finding {
-    const WHAT: &str = "save helper";
+/// The hypervisor keeps the log of what a guest writes with the one or the other kind of paging.
+fn log_dirty(settings: &Settings) -> Vec<Finding> {
+    let xl = Xl { program: settings.xl.clone(), helper: PathBuf::new(), loud: false };
+    let capabilities = match xl.capabilities() {
+        Ok(capabilities) => capabilities,
+        Err(error) => return vec![Finding::new("log-dirty", Verdict::Bad, chain(&error), "see `xl info`")],
+    };
+    let has = |word: &str| capabilities.iter().any(|capability| capability == word);
+    let pv = if has("shadow") {
+        Finding::good("log-dirty PV", "PV guests can be moved while they run")
+    } else {
+        let found = "the hypervisor has no shadow paging: PV guests can be moved only while they stand still";
+        Finding::new("log-dirty PV", Verdict::Poor, found, "a hypervisor built with CONFIG_SHADOW_PAGING=y")
+    };
+    let pvh = if has("hap") || (has("hvm") && has("shadow")) {
+        Finding::good("log-dirty PVH", "PVH guests can be moved while they run")
+    } else {
+        Finding::new("log-dirty PVH", Verdict::Absent, "this machine runs no PVH guests", "")
+    };
+    vec![pv, pvh]
+}
+
+/// What our own commands give to `xl`, and whether it understands this hypervisor.
+fn ours(settings: &Settings) -> Finding {
+    const WHAT: &str = "our helper";
+    let helper = match crate::xen::xl(&settings.xl, settings.helper.as_deref()) {
+        Ok(xl) => xl.helper,
+        Err(error) => return Finding::new(WHAT, Verdict::Bad, error.to_string(), "see docs/xen.md"),
+    };
+    let name = helper.display();
+    match Command::new(&helper).arg("--check").output() {
+        Ok(output) if output.status.success() => {
+            Finding::good(WHAT, format!("{name} works on {}", String::from_utf8_lossy(&output.stdout).trim()))
+        }
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            Finding::new(WHAT, Verdict::Bad, format!("{name}: {said}"), "use a package built for this Xen")
+        }
+        Err(error) => Finding::new(WHAT, Verdict::Bad, format!("{name}: {error}"), "correct the path"),
+    }
+}
+
+/// What `xl` of this same environment would start.
+fn of_xl() -> Finding {
+    const WHAT: &str = "helper of xl";
     let Some(path) = env::var_os(HELPER) else {
         return Finding::new(
             WHAT,
             Verdict::Poor,
-            format!("{HELPER} is not set: xl uses its own helper"),
+            format!("{HELPER} is not set: xl by itself uses its own helper; our commands use ours"),
             "export it with the path of our libxl-save-helper, for xl and for xl migrate-receive",
         );
     };
