@@ -1,12 +1,13 @@
 //! What the models of Akoush and others (2010) say of a cell: the shipped engine on a simulated guest and link.
 //!
 //! As in the paper, what the models start from is measured: the goodput, and the overheads. Here the goodput has three
-//! values. A target takes a page that it has no memory for yet more slowly than one that it has; and guest, source and
-//! target share the processors of one machine, so that a copy is faster while the guest stands still, and the goodput
-//! is that of the cell's own migrations. Overheads, the time of a harvest and the goodput while the guest stands still are
-//! medians over all migrations of a guest of that size on that link. What the models then say is how many rounds there are, what they send, and how long that takes.
+//! values. Most of a first round goes to pages that the target has no memory for yet, which takes longer; and guest,
+//! source and target share the processors of one machine, so that a copy is faster while the guest stands still. In the
+//! first round and behind it, it is that of the very turn that is predicted, for it differs from turn to turn; the time of
+//! a harvest and the goodput while the guest stands still are medians over all migrations of a guest of that size on
+//! that link, and the overheads are medians over those of the other guests. What the models then say is how many rounds
+//! there are, what they send, and how long that takes.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::Error;
 use crate::plan::{Cell, Model};
 use crate::run::{Measured, RoundRow, Run, recording};
 use crate::statistics::median;
+use crate::world::WARM_UP;
 
 /// Bits in a byte.
 const BITS: f64 = 8.0;
@@ -38,13 +40,15 @@ pub struct Prediction {
     pub downtime: f64,
 }
 
-/// What is measured of a link, a guest's size and how busy the guest is, and what the models start from. Times are seconds.
+/// What the models start from. Times are seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calibration {
-    /// The stream's bit/s into memory that the target has already.
+    /// The stream's bit/s behind the first round.
     pub link_speed: f64,
-    /// The stream's bit/s into fresh memory: that of the first round.
-    pub fresh_speed: f64,
+    /// The stream's bit/s in the first round: most of it goes to fresh memory.
+    pub first_speed: f64,
+    /// The bytes of that round.
+    pub first_bytes: u64,
     /// The stream's bit/s while the guest stands still.
     pub still_speed: f64,
     /// What a harvest takes.
@@ -62,32 +66,45 @@ pub fn is_predictable(cell: &Cell) -> bool {
 }
 
 impl Calibration {
-    /// From the rows of a run that share the cell's link, memory and map; nothing if there are none.
-    #[must_use]
-    pub fn of(run: &Run, cell: &Cell) -> Option<Self> {
+    /// For a turn of a cell, from itself and from the run's others of the same link, memory and map; nothing if it had no
+    /// rounds.
+    fn of(run: &Run, cell: &Cell, turn: &Measured) -> Result<Option<Self>, Error> {
         let alike = |other: &Cell| {
             other.world == "host"
                 && other.link == cell.link
                 && other.memory == cell.memory
                 && other.map == cell.map
         };
-        let of = |wanted: &dyn Fn(&Cell) -> bool, figure: &dyn Fn(&Measured) -> Option<f64>| {
-            median(&run.measured(wanted).filter_map(|(_, m)| figure(m)).collect::<Vec<_>>())
-        };
-        let harvest = of(&alike, &harvest).unwrap_or_default();
-        // A guest that writes nothing tells nothing of memory that the target has already.
-        let speed = |figure: &dyn Fn(&Measured) -> Option<f64>| {
-            of(&|other| other == cell, figure).or_else(|| of(&alike, figure))
-        };
-        let fresh_speed = speed(&|m| fresh_speed(m, harvest))?;
-        let memory = cell.pages().ok()? as f64 * PAGE_ON_WIRE;
-        let link_speed = speed(&|m| link_speed(m, memory, fresh_speed, harvest)).unwrap_or(fresh_speed);
-        let still_speed = of(&alike, &still_speed).unwrap_or(link_speed);
-        let overhead = of(&alike, &|m| Some(m.total - copying(m))).unwrap_or_default();
-        let downtime_overhead = of(&alike, &|m| Some(m.downtime? - m.last_copy?)).unwrap_or_default();
-        let fresh_speed = fresh_speed.min(link_speed);
-        Some(Self { link_speed, fresh_speed, still_speed, harvest, overhead, downtime_overhead })
+        let others = |other: &Cell| alike(other) && other != cell;
+        let Some(first) = turn.rounds.first() else { return Ok(None) };
+        let harvest = median_over(run, alike, harvest).unwrap_or_default();
+        let memory = cell.pages()? as f64 * PAGE_ON_WIRE;
+        let behind_first = |m: &Measured| link_speed(m, memory, harvest);
+        let first_speed = speed_of(std::slice::from_ref(first), harvest);
+        // A guest that writes nothing has no rounds behind the first; where there are some, they are not slower.
+        let link_speed = behind_first(turn).or_else(|| median_over(run, alike, behind_first));
+        let link_speed = link_speed.unwrap_or(first_speed).max(first_speed);
+        let overhead = |m: &Measured| Some(m.total - copying(m));
+        let downtime_overhead = |m: &Measured| Some(m.downtime? - m.last_copy?);
+        Ok(Some(Self {
+            link_speed,
+            first_speed,
+            first_bytes: first.bytes,
+            still_speed: median_over(run, alike, still_speed).unwrap_or(link_speed),
+            harvest,
+            overhead: median_over(run, others, overhead).unwrap_or_default(),
+            downtime_overhead: median_over(run, others, downtime_overhead).unwrap_or_default(),
+        }))
     }
+}
+
+/// The median of a figure over all turns of some cells.
+fn median_over(
+    run: &Run,
+    wanted: impl Fn(&Cell) -> bool,
+    figure: impl Fn(&Measured) -> Option<f64>,
+) -> Option<f64> {
+    median(&run.measured(wanted).filter_map(|(_, measured)| figure(measured)).collect::<Vec<_>>())
 }
 
 /// The time of a round in which nothing was sent.
@@ -97,21 +114,19 @@ fn harvest(measured: &Measured) -> Option<f64> {
     median(&empty)
 }
 
-/// The stream's bit/s in the first round.
-fn fresh_speed(measured: &Measured, harvest: f64) -> Option<f64> {
-    let round = measured.rounds.first()?;
-    Some(speed(round.bytes as f64, round.duration - harvest))
-}
-
-/// The stream's bit/s behind its first `memory` bytes, which went to fresh memory at `fresh_speed`; nothing if hardly
-/// anything was sent there.
-fn link_speed(measured: &Measured, memory: f64, fresh_speed: f64, harvest: f64) -> Option<f64> {
+/// The stream's bit/s in the rounds behind the first; nothing if hardly anything was sent there.
+fn link_speed(measured: &Measured, memory: f64, harvest: f64) -> Option<f64> {
     /// Less than this part of the memory says more about rounds than about the link.
     const ENOUGH: f64 = 0.1;
-    let harvests = harvest * measured.rounds.len() as f64;
-    let bytes = measured.bytes as f64 - memory;
-    let time = copying(measured) - harvests - memory * BITS / fresh_speed;
-    (bytes > ENOUGH * memory && time > 0.0).then(|| speed(bytes, time))
+    let rounds = measured.rounds.get(1..)?;
+    let bytes: u64 = rounds.iter().map(|round| round.bytes).sum();
+    (bytes as f64 > ENOUGH * memory).then(|| speed_of(rounds, harvest))
+}
+
+fn speed_of(rounds: &[RoundRow], harvest: f64) -> f64 {
+    let bytes: u64 = rounds.iter().map(|round| round.bytes).sum();
+    let time: f64 = rounds.iter().map(|round| round.duration - harvest).sum();
+    speed(bytes as f64, time)
 }
 
 /// The stream's bit/s while the guest stands still and leaves the processors to the copy; nothing if hardly anything was
@@ -129,39 +144,57 @@ fn speed(bytes: f64, time: f64) -> f64 {
 
 /// The time in which pages go, and are harvested.
 fn copying(measured: &Measured) -> f64 {
-    let rounds = measured.rounds.iter().map(|round: &RoundRow| round.duration).sum::<f64>();
+    let rounds = measured.rounds.iter().map(|round| round.duration).sum::<f64>();
     rounds + measured.last_copy.unwrap_or_default()
 }
 
-/// What a model says of a cell of a run; nothing if it needs a recording and there is none.
+/// What a model says of a cell of a run: the median over what it says of each turn; nothing if nothing was measured, or
+/// the model needs a recording and there is none.
 ///
 /// # Errors
-/// When the migration cannot be simulated, or its recording cannot be read.
-pub fn by_model(
-    model: Model,
-    dir: &Path,
-    cell: &Cell,
-    from: &Calibration,
-) -> Result<Option<Prediction>, Error> {
-    match model {
-        Model::Avg => cell.rate().map(|rate| avg(cell, rate, from)).transpose(),
-        Model::Hist => {
-            let file = recording::file(dir, cell);
-            if file.exists() { hist(cell, recording::load(&file)?, from).map(Some) } else { Ok(None) }
+/// When a migration cannot be simulated, or the recording cannot be read.
+pub fn by_model(run: &Run, model: Model, cell: &Cell) -> Result<Option<Prediction>, Error> {
+    let Some(guest) = Guest::of(run, model, cell)? else { return Ok(None) };
+    let mut said = Vec::new();
+    for (_, turn) in run.measured(|other| other == cell) {
+        if let Some(from) = Calibration::of(run, cell, turn)? {
+            said.push(guest.predict(cell, &from)?);
         }
     }
+    let middle = |figure: fn(&Prediction) -> f64| median(&said.iter().map(figure).collect::<Vec<_>>());
+    let figures = middle(|said| said.total).zip(middle(|said| said.downtime));
+    Ok(figures.map(|(total, downtime)| Prediction { total, downtime }))
 }
 
-/// AVG: the dirty rate is constant (pages/s).
-///
-/// # Errors
-/// When the migration cannot be simulated.
-pub fn avg(cell: &Cell, rate: f64, from: &Calibration) -> Result<Prediction, Error> {
-    predict(cell, from, ConstantRate::new(whole(rate), 0..cell.pages()?))
+/// What a model knows of a guest.
+enum Guest {
+    /// AVG: a constant dirty rate, pages/s.
+    Avg(f64),
+    /// HIST: what it did, once it had warmed up.
+    Hist(Arc<Recording>),
 }
 
-fn hist(cell: &Cell, recording: Recording, from: &Calibration) -> Result<Prediction, Error> {
-    predict(cell, from, Hist::new(Arc::new(recording), 0))
+impl Guest {
+    fn of(run: &Run, model: Model, cell: &Cell) -> Result<Option<Self>, Error> {
+        if model == Model::Avg {
+            return Ok(cell.rate().map(Self::Avg));
+        }
+        let file = recording::file(&run.dir, cell);
+        let recording = file.exists().then(|| recording::load(&file)).transpose()?;
+        Ok(recording.map(|recording| Self::Hist(Arc::new(recording.whole_circles()))))
+    }
+
+    /// Where in its circle the guest is when the migration begins matters; it began with the first page, and was
+    /// given time to warm up.
+    fn predict(&self, cell: &Cell, from: &Calibration) -> Result<Prediction, Error> {
+        match self {
+            Self::Avg(rate) => {
+                let guest = ConstantRate::new(whole(*rate), 0..cell.pages()?);
+                predict(cell, from, guest.beginning_at(whole(rate * WARM_UP.as_secs_f64())))
+            }
+            Self::Hist(recording) => predict(cell, from, Hist::new(Arc::clone(recording), 0)),
+        }
+    }
 }
 
 fn predict(cell: &Cell, from: &Calibration, model: impl DirtyModel + 'static) -> Result<Prediction, Error> {
@@ -172,7 +205,7 @@ fn predict(cell: &Cell, from: &Calibration, model: impl DirtyModel + 'static) ->
     let guest = SimGuest::new(&config, model, &clock).without_content();
     let link = SimLink::new(&clock, &SimWire::counting())
         .at_rate(whole(from.link_speed))
-        .to_fresh_memory(pages * PAGE_SIZE as u64, whole(from.fresh_speed));
+        .to_fresh_memory(from.first_bytes, whole(from.first_speed));
     let mut options = SaveOptions::live(stop::by_name(&cell.stop)?, bandwidth::by_name(&cell.bandwidth)?);
     let report = forecast(&guest, link, &clock, &mut options).map_err(Error::Predict)?;
     let simulated = (report.downtime.last_page - report.downtime.suspended).as_secs_f64();
@@ -211,7 +244,8 @@ mod tests {
     /// 25,000 pages/s.
     const FROM: Calibration = Calibration {
         link_speed: 819_200_000.0,
-        fresh_speed: 819_200_000.0,
+        first_speed: 819_200_000.0,
+        first_bytes: 0,
         still_speed: 819_200_000.0,
         harvest: 0.0,
         overhead: 0.25,
@@ -220,15 +254,26 @@ mod tests {
 
     #[test]
     fn avg_has_the_shapes_of_the_paper() {
-        let at = |rate| avg(&cell("idle"), rate, &FROM).unwrap();
+        let at = |rate| predict(&cell("idle"), &FROM, ConstantRate::new(rate, 0..16_384)).unwrap();
         let once = 16_384.0 / 25_000.0;
         let close = |a: f64, b: f64| (a / b - 1.0).abs() < 0.05;
         // Idle: everything once, no downtime but the overhead.
-        assert!(close(at(0.0).total, once + 0.25) && close(at(0.0).downtime, 0.125), "{:?}", at(0.0));
+        assert!(close(at(0).total, once + 0.25) && close(at(0).downtime, 0.125), "{:?}", at(0));
         // Near the link's speed: about five times the memory at most. Far beyond: downtime reaches its bound.
-        assert!(at(25_000.0).total > 3.0 * once, "{:?}", at(25_000.0));
-        assert!(close(at(400_000.0).downtime, once + 0.125), "{:?}", at(400_000.0));
-        assert!(at(400_000.0).total < at(25_000.0).total);
+        assert!(at(25_000).total > 3.0 * once, "{:?}", at(25_000));
+        assert!(close(at(400_000).downtime, once + 0.125), "{:?}", at(400_000));
+        assert!(at(400_000).total < at(25_000).total);
+    }
+
+    #[test]
+    fn avg_begins_where_the_guest_is_when_it_has_warmed_up() {
+        let at = |first| {
+            let guest = ConstantRate::new(25_000, 0..16_384).beginning_at(first);
+            predict(&cell("idle"), &FROM, guest).unwrap()
+        };
+        let said = Guest::Avg(25_000.0).predict(&cell("idle"), &FROM).unwrap();
+        assert_eq!(said, at(5_000));
+        assert_ne!(said, at(0), "it does not matter here");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use policy::{Facts, LinkUse};
 use sim::model::{Hist, Intermittent, Poisson, kernel_compile};
 use sim::{
     Bounds, ConstantRate, DirtyModel, Recording, SimConfig, SimGuest, SimLink, SimWire, VirtualClock,
-    forecast,
+    Witnessed, forecast,
 };
 
 const PAGES: u64 = 1 << 15;
@@ -122,6 +122,33 @@ fn a_recorded_guest_migrates_like_the_guest() {
 fn the_same_guest_gives_the_same_report() {
     let run = || format!("{:?}", under(kernel_compile(5_000.0, PAGES, 1), "any(am,itc)"));
     assert_eq!(run(), run());
+}
+
+/// 2,800 pages/s on a link that takes 3,560: enough rounds for policies to differ.
+fn busy() -> ConstantRate {
+    ConstantRate::new(2_800, 0..PAGES)
+}
+
+#[test]
+fn the_stop_policies_of_the_real_worlds_decide_here() {
+    for name in ["xen", "itc", "hybrid:remaining=4M,rounds=9", "downtime:300ms", "am:window=3", "fm"] {
+        let fresh = || stop::by_name(name).expect("a stop policy");
+        let (policy, notes) = Witnessed::new(fresh());
+        let report = migrate(busy(), Box::new(policy), Box::new(bandwidth::Unlimited));
+        assert!(notes.obeyed_by(&report), "{name}: {notes:?} {report:?}");
+        assert_eq!(notes.again(fresh().as_mut()), notes.answers(), "{name}");
+    }
+}
+
+#[test]
+fn the_bandwidth_policies_of_the_real_worlds_decide_here() {
+    for name in ["bda:link=100M", "incremental:start=50M,step=20M,cap=100M"] {
+        let fresh = || bandwidth::by_name(name).expect("a bandwidth policy");
+        let (policy, notes) = Witnessed::new(fresh());
+        let report = migrate(ConstantRate::new(500, 0..PAGES), Box::new(stop::Xen), Box::new(policy));
+        assert!(notes.obeyed_by(&report), "{name}: {notes:?} {report:?}");
+        assert_eq!(notes.again(fresh().as_mut()), notes.answers(), "{name}");
+    }
 }
 
 /// What a policy was shown when it was asked last.

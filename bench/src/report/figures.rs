@@ -6,7 +6,7 @@ use super::chart::{Bars, Chart, Scale, Series, Style};
 use super::{Figure, cells, distinct, figure_of, plain};
 use crate::Error;
 use crate::plan::{Cell, Model};
-use crate::predict::{self, Calibration, Prediction};
+use crate::predict::{self, Prediction};
 use crate::run::{Measured, Run};
 
 /// The guest's memory before the first round, in a figure of rounds.
@@ -37,6 +37,8 @@ pub(super) struct Point {
     pub(super) downtime: f64,
     /// What each model of the plan says.
     pub(super) predictions: Vec<(Model, Prediction)>,
+    /// What each turn came to.
+    pub(super) turns: Vec<Prediction>,
 }
 
 fn same_sweep(a: &Cell, b: &Cell) -> bool {
@@ -69,14 +71,14 @@ fn point(run: &Run, cell: &Cell) -> Result<Option<Point>, Error> {
     let total = figure_of(run, cell, |m| Some(m.total));
     let downtime = figure_of(run, cell, |m| m.downtime);
     let (Some(rate), Some(total), Some(downtime)) = (cell.rate(), total, downtime) else { return Ok(None) };
-    let from = Calibration::of(run, cell);
     let mut predictions = Vec::new();
     for &model in &run.plan.predict {
-        let prediction =
-            from.map(|from| predict::by_model(model, &run.dir, cell, &from)).transpose()?.flatten();
+        let prediction = predict::by_model(run, model, cell)?;
         predictions.extend(prediction.map(|prediction| (model, prediction)));
     }
-    Ok(Some(Point { rate, total: total.middle, downtime: downtime.middle, predictions }))
+    let turn = |(_, m): (_, &Measured)| Some(Prediction { total: m.total, downtime: m.downtime? });
+    let turns = run.measured(|other| other == cell).filter_map(turn).collect();
+    Ok(Some(Point { rate, total: total.middle, downtime: downtime.middle, predictions, turns }))
 }
 
 /// Total time and downtime over the dirty rate, all links in one figure: Akoush and others, Figures 1 and 3.

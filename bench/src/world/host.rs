@@ -21,7 +21,7 @@ use crate::world::Temperature;
 const HERE: &str = "bench";
 const THERE: &str = "bench-moved";
 /// The guest runs for this long before it is moved, so that its dirty rate is the one that was set.
-const WARM_UP: Duration = Duration::from_millis(200);
+pub(crate) const WARM_UP: Duration = Duration::from_millis(200);
 /// How long a guest that arrived may take until its first tick.
 const FIRST_TICK: Duration = Duration::from_secs(2);
 /// How long the last connection to a guest may take to be noticed as closed.

@@ -14,6 +14,7 @@ use crate::plan::Cell;
 use crate::run::Measured;
 
 pub use copier::{Temperature, receive, send};
+pub(crate) use host::WARM_UP;
 pub use host::{guest_host, start_guest};
 
 /// A world.

@@ -5,6 +5,7 @@ mod control;
 mod guests;
 mod image;
 mod move_guest;
+mod policies;
 mod target;
 mod tracking;
 mod workloads;

@@ -136,14 +136,14 @@ fn source(
 }
 
 /// What the policy decided, if another one by that name decides the same.
-fn decisions(notes: &Notes, report: &SaveReport) -> String {
-    let made = notes.decisions();
+fn decisions(notes: &Notes<Decision>, report: &SaveReport) -> String {
+    let made = notes.answers();
     if made.is_empty() {
         return "nobody asked".into();
     }
     let mut other = stop::by_name(STOP).expect("it was made before");
     assert_eq!(notes.again(other.as_mut()), made);
-    assert_eq!(made.last(), Some(&Decision::StopAndCopy(report.stop_reason.clone())));
+    assert!(notes.obeyed_by(report), "{made:?}: {report:?}");
     format!("{} rounds, {} decisions: {}", report.rounds.len(), made.len(), report.stop_reason)
 }
 

@@ -64,6 +64,7 @@ impl<M: Iterator<Item = (Duration, Event)> + Send> DirtyModel for M {}
 pub struct ConstantRate {
     pages_per_second: u64,
     pages: Range<u64>,
+    first: u64,
     written: u64,
 }
 
@@ -71,7 +72,13 @@ impl ConstantRate {
     /// Writes `pages_per_second` pages of the pfns `pages`. With a rate of 0 or no pages it writes nothing.
     #[must_use]
     pub fn new(pages_per_second: u64, pages: Range<u64>) -> Self {
-        Self { pages_per_second, pages, written: 0 }
+        Self { pages_per_second, pages, first: 0, written: 0 }
+    }
+
+    /// The same guest when it has come to the page this far behind the first one, or round again to it.
+    #[must_use]
+    pub fn beginning_at(self, first: u64) -> Self {
+        Self { first, ..self }
     }
 }
 
@@ -80,7 +87,7 @@ impl Iterator for ConstantRate {
 
     fn next(&mut self) -> Option<Self::Item> {
         let count = self.pages.end.saturating_sub(self.pages.start);
-        let pfn = Pfn(self.pages.start + self.written.checked_rem(count)?);
+        let pfn = Pfn(self.pages.start + (self.first + self.written).checked_rem(count)?);
         let nth = self.written + 1;
         let nanos = (u128::from(nth) * SECOND_NS).checked_div(u128::from(self.pages_per_second))?;
         let time = Duration::from_nanos(u64::try_from(nanos).ok()?);
@@ -97,6 +104,8 @@ mod tests {
     fn constant_rate_is_sequential_and_circular() {
         let pfns: Vec<_> = ConstantRate::new(1, 5..8).take(7).map(|(_, event)| event.pfn().0).collect();
         assert_eq!(pfns, [5, 6, 7, 5, 6, 7, 5]);
+        let later = ConstantRate::new(1, 5..8).beginning_at(2);
+        assert_eq!(later.take(3).map(|(_, event)| event.pfn().0).collect::<Vec<_>>(), [7, 5, 6]);
     }
 
     #[test]
