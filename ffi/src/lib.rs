@@ -3,7 +3,6 @@
 pub mod helper;
 pub mod host;
 pub mod link;
-pub mod priority;
 pub mod signals;
 #[cfg(feature = "xen")]
 pub mod xen;

@@ -4,7 +4,6 @@ use std::io;
 use std::time::Duration;
 
 use engine::BoxError;
-use ffi::priority::hand_over_first;
 use stream::xl::handshake::{COMPLETE, PERMISSION, REPORT, STATUS_RUNNING};
 use xc_save::hand_over::{Dialogue, expect};
 
@@ -50,7 +49,6 @@ pub fn take_over(
     link.tell(COMPLETE).map_err(Error::NotGiven)?;
     expect(link, PERMISSION, DECIDE_WITHIN).map_err(Error::NotGiven)?;
     link.ignore_abort();
-    hand_over_first();
     match start() {
         Ok(()) => report(link, STATUS_RUNNING).map_err(Error::Unheard),
         Err(NotStarted::Unknown(cause)) => Err(Error::Unknown(cause)),

@@ -20,7 +20,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use engine::{Abort, BoxError};
-use ffi::priority::hand_over_first;
 use stream::xl::handshake::{COMPLETE, PERMISSION, REPORT, STATUS_RUNNING};
 use thiserror::Error;
 
@@ -97,7 +96,6 @@ pub fn hand_over(link: &mut impl Dialogue, guest: &mut impl Departing, abort: &A
     if let Some(reason) = abort.reason() {
         return Err(Error::Aborted(reason.into()));
     }
-    hand_over_first();
     guest.give_away().map_err(Error::NotGiven)?;
     link.ignore_abort();
     match start(link).map_err(Error::Undecided)? {
