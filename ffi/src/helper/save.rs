@@ -33,9 +33,9 @@ impl<D, T> fmt::Debug for SaveWorld<D, T> {
 
 /// Saves the domain that `open` opens, as libxl asks for.
 ///
-/// **Behind it log-dirty is off, nothing of the domain is mapped, every byte of the stream is in the descriptor,
-/// and libxl knows the outcome** and resumes the guest if it is a failure. This holds for signals, for a panic,
-/// and for a broken stream. When libxl itself is gone, qemu may still log its writes, and a guest that was
+/// **Behind it log-dirty is off, every byte of the stream is in the descriptor, and libxl knows the outcome** and
+/// resumes the guest if it is a failure. **With the end of the process nothing of the domain is mapped.** This holds for
+/// signals, for a panic, and for a broken stream. When libxl itself is gone, qemu may still log its writes, and a guest that was
 /// suspended stays so: they are libxl's.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::{io, thread};
+use std::{io, mem};
 
 use engine::{BoxError, GuestPage, PageBytes, PfnSet, SourceDomain};
 use stream::libxc::{DomainHeader, DomainKind, Record};
@@ -257,12 +257,11 @@ impl XenSource {
         Ok(())
     }
 
-    /// Gives the mapping of the whole guest up, aside: every page takes its time, and the guest stands still.
+    /// Forgets the mapping of the whole guest. To unmap page after page would take its time, and the guest stands still;
+    /// the end of the process, which comes soon, does it in one go.
     fn release(&mut self) {
         self.sampler = None;
-        if let Some(whole) = self.whole.take() {
-            thread::spawn(move || drop(whole));
-        }
+        mem::forget(self.whole.take());
     }
 
     fn collect(&self, pfns: &[Pfn]) -> Result<XenBatch, Error> {

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# commands-a.sh [MEM_MB]: host A of two (xenbed pair tests/commands-a.sh tests/commands-b.sh): of each type, xc-migrate over
-# TCP to xc-restore on host B, then, of a second guest, to stock xl there.
+# commands-a.sh [MEM_MB]: host A of two (xenbed pair tests/commands-a.sh tests/commands-b.sh): of each type, one guest goes
+# by xc-migrate over TCP to xc-restore on host B, one by xc-migrate to stock xl, and one by stock xl to xc-migrate-receive.
 . ./lib.sh
 mem=${1:-32}
 mkdir -p /tmp/bin && cp /share/in/xc-* /share/in/libxl-save-helper /tmp/bin && PATH=/tmp/bin:$PATH
@@ -17,8 +17,11 @@ i=0
 until ping -c 1 -W 1 10.77.0.2 > /dev/null 2>&1; do
     i=$((i + 1)); [ $i -lt 120 ] || { echo "host B is not there"; exit 1; }
 done
-send pv-ours pv xc-migrate pv-ours tcp://10.77.0.2:7001
-send pv-stock pv xc-migrate -s '' pv-stock 'xenbed-connect 10.77.0.2 8001'
-send pvh-ours pvh xc-migrate pvh-ours tcp://10.77.0.2:7002
-send pvh-stock pvh xc-migrate -s '' pvh-stock 'xenbed-connect 10.77.0.2 8002'
+port=7001
+for type in pv pvh; do
+    send $type-ours $type xc-migrate $type-ours tcp://10.77.0.2:$port
+    send $type-stock $type xc-migrate -s '' $type-stock "xenbed-connect 10.77.0.2 $((port + 1000))"
+    send $type-theirs $type with stock xl migrate -s '' $type-theirs "xenbed-connect 10.77.0.2 $((port + 2000))"
+    port=$((port + 1))
+done
 end_cases

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# commands-b.sh: host B of two: receives guests of both types with xc-restore and with stock xl, and looks at what came.
+# commands-b.sh: host B of two: receives guests of both types with xc-restore, stock xl and xc-migrate-receive, and
+# looks at what came.
 . ./lib.sh
 boots=0
 mkdir -p /tmp/bin && cp /share/in/xc-* /share/in/libxl-save-helper /tmp/bin && PATH=/tmp/bin:$PATH
@@ -15,10 +16,14 @@ arrived() {
 patience=900
 t timeout $patience xc-restore tcp://0.0.0.0:7001 & pv_ours=$!
 with stock timeout $patience nc -l -p 8001 -e xl migrate-receive & pv_stock=$!
+t timeout $patience nc -l -p 9001 -e xc-migrate-receive & pv_theirs=$!
 t timeout $patience xc-restore tcp://0.0.0.0:7002 & pvh_ours=$!
 with stock timeout $patience nc -l -p 8002 -e xl migrate-receive & pvh_stock=$!
+t timeout $patience nc -l -p 9002 -e xc-migrate-receive & pvh_theirs=$!
 arrived pv-ours $pv_ours
 arrived pv-stock $pv_stock
+arrived pv-theirs $pv_theirs
 arrived pvh-ours $pvh_ours
 arrived pvh-stock $pvh_stock
+arrived pvh-theirs $pvh_theirs
 end_cases
