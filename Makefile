@@ -79,7 +79,7 @@ deb: ## Make the Debian package
 	packaging/deb
 
 deps: ## Install all that the targets need
-	scripts/deps build test xen lint fuzz
+	scripts/deps build test lint fuzz
 
 release:
 	scripts/deps build

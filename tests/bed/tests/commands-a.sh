@@ -3,7 +3,7 @@
 # by xc-migrate over TCP to xc-restore on host B, one by xc-migrate to stock xl, and one by stock xl to xc-migrate-receive.
 . ./lib.sh
 mem=${1:-32}
-mkdir -p /tmp/bin && cp /share/in/xc-* /share/in/libxl-save-helper /tmp/bin && PATH=/tmp/bin:$PATH
+our_commands
 
 send() { # GUEST TYPE COMMAND..
     _n=$1 _type=$2

@@ -3,7 +3,7 @@
 # looks at what came.
 . ./lib.sh
 boots=0
-mkdir -p /tmp/bin && cp /share/in/xc-* /share/in/libxl-save-helper /tmp/bin && PATH=/tmp/bin:$PATH
+our_commands
 
 # arrived GUEST RECEIVER: waits for the process that takes the guest in
 arrived() {

@@ -4,8 +4,7 @@
 # success, after failure, and after a Ctrl-C at a random moment.
 . ./lib.sh
 type=$1 mem=${2:-32} seed=${3:-$(date +%s)}
-# Over 9p a program starts slowly.
-mkdir -p /tmp/bin && cp /share/in/xc-* /share/in/libxl-save-helper /tmp/bin && PATH=/tmp/bin:$PATH
+our_commands
 n=c-$type
 echo "seed $seed"
 

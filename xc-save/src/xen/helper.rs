@@ -39,7 +39,7 @@ pub fn xl(program: &Path, helper: Option<&Path>) -> Result<Xl, NoHelper> {
 }
 
 /// `xl` for what moves no memory.
-pub(super) fn without(program: &Path) -> Xl {
+pub(crate) fn without(program: &Path) -> Xl {
     let loud = tracing::enabled!(tracing::Level::INFO);
     Xl { program: program.to_owned(), helper: PathBuf::new(), loud }
 }

@@ -29,6 +29,7 @@ use crate::remote::{LIVE, listen};
 use crate::run::Run;
 
 pub use domain::Attached;
+pub(crate) use helper::without;
 pub use helper::{NoHelper, xl};
 pub(crate) use resume::resume;
 

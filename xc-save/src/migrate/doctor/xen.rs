@@ -3,15 +3,14 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-
-use ffi::xl::Xl;
 
 use super::machine::in_path;
 use super::{Finding, Verdict};
 use crate::console::chain;
 use crate::settings::{Settings, Values};
+use crate::xen::without;
 
 /// What libxl reads the path of its save helper from.
 const HELPER: &str = "LIBXL_SAVE_HELPER";
@@ -77,8 +76,7 @@ fn xl(settings: &Settings) -> Finding {
 
 /// The hypervisor keeps the log of what a guest writes with the one or the other kind of paging.
 fn log_dirty(settings: &Settings) -> Vec<Finding> {
-    let xl = Xl { program: settings.xl.clone(), helper: PathBuf::new(), loud: false };
-    let capabilities = match xl.capabilities() {
+    let capabilities = match without(&settings.xl).capabilities() {
         Ok(capabilities) => capabilities,
         Err(error) => return vec![Finding::new("log-dirty", Verdict::Bad, chain(&error), "see `xl info`")],
     };
