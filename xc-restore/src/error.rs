@@ -61,7 +61,10 @@ pub enum Error {
     Helper(#[from] NoHelper),
     /// `xl` failed.
     #[error(transparent)]
-    Xl(#[from] xl::Error),
+    Xl(xl::Error),
+    /// A signal ended `xl`, so that it cleaned nothing up.
+    #[error("xl did not end by itself")]
+    XlDied(#[source] xl::Error),
     /// Xen refused.
     #[error("cannot reach the domain without xl")]
     Xen(#[source] BoxError),
@@ -82,6 +85,12 @@ pub enum Error {
     /// An abort came before the guest was ours.
     #[error("aborted: {0}")]
     Aborted(String),
+}
+
+impl From<xl::Error> for Error {
+    fn from(error: xl::Error) -> Self {
+        if error.is_death() { Self::XlDied(error) } else { Self::Xl(error) }
+    }
 }
 
 impl Error {

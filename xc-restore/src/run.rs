@@ -29,7 +29,7 @@ pub fn run(job: &Job) -> Exit {
             Ending {
                 exit: failure.exit(),
                 error: Some(chain(&failure)),
-                place: place_after(&failure).to_owned(),
+                place: place_after(&failure, run.name.as_deref()),
             }
         }
     };
@@ -47,8 +47,15 @@ fn as_abort(failure: Error, abort: &Abort) -> Error {
 }
 
 /// Where the guest is after a failure.
-fn place_after(failure: &Error) -> &'static str {
-    match failure {
+fn place_after(failure: &Error, name: Option<&str>) -> String {
+    let place = match failure {
+        Error::XlDied(_) => {
+            let name = name.unwrap_or("the domain");
+            return format!(
+                "{name} is where it was: with its source, or in its file; what `xl` may have left of it here is in \
+                 `xl list`, and `xl destroy` ends it"
+            );
+        }
         Error::TakeOver(take_over::Error::Unheard(_)) => {
             "the guest runs here; on the source, end the suspended copy with `xc-guest stop NAME--migratedaway`"
         }
@@ -56,7 +63,8 @@ fn place_after(failure: &Error) -> &'static str {
             "it is not known whether the guest runs here: see `xl list`; the source keeps it, suspended"
         }
         _ => "nothing of the guest is left here; it is where it was: with its source, or in its file",
-    }
+    };
+    place.to_owned()
 }
 
 /// One run, and what is known of it so far.
@@ -84,7 +92,7 @@ impl Run<'_> {
         let saved = envelope::config(&mut input)?;
         // The world is chosen here, by what the header holds.
         if let Some(name) = xen::name(&saved) {
-            return xen::receive(self, saved, &name, link);
+            return xen::receive(self, saved, &name, input);
         }
         let mut target = self.receive(&saved, input, name_use, ready)?;
         let paused = self.job.paused;

@@ -11,8 +11,10 @@ use engine::RestoreReport;
 use ffi::link::{ReceiveLink, SendLink, forward, send_over};
 use ffi::xl::{Ends, Process, Xl};
 use serde::Deserialize;
+use stream::Input;
 use stream::xl::Header;
 use stream::xl::handshake::{COMPLETE, PERMISSION, READY, REPORT, STATUS_RUNNING};
+use xc_save::envelope::opening;
 use xc_save::hand_over::{Dialogue, expect};
 use xc_save::remote::listen;
 use xc_save::xen::xl;
@@ -44,27 +46,29 @@ pub(crate) fn name(config: &[u8]) -> Option<String> {
 }
 
 /// Receives a domain of which the configuration was read; returns where it is.
+///
+/// `xl` is started when the head of libxl's stream is there, too. Where that is missing or wrong, the `xl` of Xen 4.17
+/// crashes, and the domain that it had made is left.
 pub(crate) fn receive(
     run: &mut Run<'_>,
     config: Vec<u8>,
     name: &str,
-    mut link: ReceiveLink,
+    mut input: Input<&mut ReceiveLink>,
 ) -> Result<String, Error> {
     check(run.job)?;
     run.name = Some(name.to_owned());
     let settings = &run.job.settings;
     let program = xl(&settings.xl, settings.helper.as_deref())?;
-    let mut header = Vec::new();
-    Header { config }.write(&mut header).map_err(Error::Envelope)?;
-    attended(run, &program, &header, &mut link)?;
+    let opening = opening(&Header { config }, &mut input).map_err(Error::Envelope)?;
+    attended(run, &program, &opening, input.into_inner())?;
     place(&program, name)
 }
 
 /// Runs `xl` to its end while its helper is heard and the stream passed on; an abort makes the helper give up.
 ///
-/// What the two sides say of the hand-over comes first of the reasons for a failure, then what the helper says, then what
-/// `xl` says.
-fn attended(run: &mut Run<'_>, xl: &Xl, header: &[u8], link: &mut ReceiveLink) -> Result<(), Error> {
+/// What the two sides say of the hand-over comes first of the reasons for a failure, then that `xl` died, then what the
+/// helper says, then what `xl` says.
+fn attended(run: &mut Run<'_>, xl: &Xl, opening: &[u8], link: &mut ReceiveLink) -> Result<(), Error> {
     let (their_input, input) = io::pipe().map_err(Error::Front)?;
     let (output, their_output) = io::pipe().map_err(Error::Front)?;
     let ends = Ends { input: Some(their_input.into()), output: Some(their_output.into()), inherited: None };
@@ -75,7 +79,7 @@ fn attended(run: &mut Run<'_>, xl: &Xl, header: &[u8], link: &mut ReceiveLink) -
     let (mut audience, clock) = (run.audience(), run.clock);
     let (passed, ended, heard) = thread::scope(|scope| {
         let listener = scope.spawn(move || listen::<RestoreReport>(front, &mut audience, &clock));
-        let passed = pass(header, link, &mut to);
+        let passed = pass(opening, link, &mut to);
         // `xl` hears the end of the stream.
         drop(to);
         let ended = process.wait(|process| {
@@ -88,6 +92,7 @@ fn attended(run: &mut Run<'_>, xl: &Xl, header: &[u8], link: &mut ReceiveLink) -
     let heard = heard.map_err(|_| Error::Front(io::ErrorKind::Other.into()))?;
     match (passed, heard.result, ended) {
         (Err(error @ Error::TakeOver(_)), ..) => Err(error),
+        (_, _, Err(error)) if error.is_death() => Err(error.into()),
         (_, Some(Err(failure)), _) => Err(failure.into()),
         (Err(error), ..) => Err(error),
         (_, _, Err(error)) => Err(error.into()),
@@ -114,13 +119,13 @@ fn args(job: &Job, answers: bool) -> Vec<OsString> {
 }
 
 /// Passes the stream on to `xl`, and the dialogue of the hand-over.
-fn pass(header: &[u8], link: &mut ReceiveLink, to: &mut SendLink) -> Result<(), Error> {
+fn pass(opening: &[u8], link: &mut ReceiveLink, to: &mut SendLink) -> Result<(), Error> {
     if !link.is_duplex() {
-        to.tell(header).and_then(|()| forward(link, to)).map_err(Error::Front)?;
+        to.tell(opening).and_then(|()| forward(link, to)).map_err(Error::Front)?;
         return Ok(());
     }
     expect(to, READY, ANSWER_WITHIN).map_err(Error::Front)?;
-    to.tell(header).map_err(Error::Front)?;
+    to.tell(opening).map_err(Error::Front)?;
     if !forward(link, to).map_err(Error::Front)? {
         return Err(Error::Ended);
     }

@@ -1,9 +1,26 @@
 //! What is around the libxc stream: the same layers that `xl save` and `xl migrate` write, with the guest's
 //! configuration in xl's place for it.
 
-use stream::{libxl, xl};
+use std::io::Read;
+
+use stream::{Input, libxl, xl};
 
 use crate::Error;
+
+/// The bytes before the first record of libxl's stream, of which what follows xl's header is still to be read.
+///
+/// Whoever passes a Xen domain's stream on gives them away together: the `xl` of Xen 4.17 crashes when it gets its own
+/// header and then none of libxl's.
+///
+/// # Errors
+/// When what follows is no libxl stream.
+pub fn opening<R: Read>(header: &xl::Header, input: &mut Input<R>) -> Result<Vec<u8>, stream::Error> {
+    let libxl = libxl::Header::read(input)?;
+    let mut bytes = Vec::new();
+    header.write(&mut bytes)?;
+    libxl.write(&mut bytes);
+    Ok(bytes)
+}
 
 /// The bytes before the libxc stream.
 ///

@@ -1,6 +1,7 @@
 //! Why `xl` did not do what it was asked.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
@@ -32,4 +33,12 @@ pub enum Error {
     /// Its transport did not come about.
     #[error("xl did not start its transport")]
     Transport(#[source] io::Error),
+}
+
+impl Error {
+    /// Whether a signal ended it: what it had begun is as it was at that moment.
+    #[must_use]
+    pub fn is_death(&self) -> bool {
+        matches!(self, Self::Failed { status, .. } if status.signal().is_some())
+    }
 }

@@ -31,7 +31,11 @@ alone() {
         sleep 0.5
         _wait=$((_wait + 1))
     done
-    [ "$(domains)" = 2 ] && exists "$n" && whole "$n"
+    if [ "$(domains)" != 2 ] || ! exists "$n"; then
+        xl list
+        return 1
+    fi
+    whole "$n"
 }
 
 gone() { [ "$(domains)" = 1 ]; }
@@ -80,6 +84,15 @@ sleep 1
 ends 0 xc-migrate --debug "$n" tcp://127.0.0.1:7000 && wait $receiver && alone
 verdict $? "$n: xc-migrate --debug over TCP"
 
+ends 0 xc-migrate record --for 3s "$n" /tmp/r && last_line 'the guest runs on as before' && ! logs_dirty "$n" &&
+    xc-migrate predict --link-rate 1G --starts 1 --json /tmp/r > /tmp/p && grep -q '"watched":3.0' /tmp/p && alone
+verdict $? "$n: xc-migrate record, predict"
+ends 0 xc-migrate predict --for 2s --link-rate 1G --starts 1 "$n" && ! logs_dirty "$n" && alone
+verdict $? "$n: xc-migrate predict of a running domain"
+timeout -s INT 1 xc-migrate record --for 60s "$n" /tmp/q 2> /tmp/said
+[ $? = 130 ] && [ ! -e /tmp/q ] && ! logs_dirty "$n" && alone
+verdict $? "$n: Ctrl-C of a recording"
+
 mount -t tmpfs -o size=4m tmpfs /mnt
 ends 1 xc-save "$n" /mnt/s && last_line 'runs on here as before' && alone && [ -z "$(ls -A /mnt)" ]
 verdict $? "$n: a full disk"
@@ -90,6 +103,12 @@ ends 1 xc-migrate -s '' "$n" 'head -c 3000000 | xc-migrate-receive' && last_line
 verdict $? "$n: a target that dies"
 ends 3 xc-migrate --bandwidth fixed:rate=40M --timeout 2s -s '' "$n" xc-migrate-receive && alone
 verdict $? "$n: --timeout"
+# Stock xl crashes on such a stream, and leaves a domain behind.
+start_of_it() { head -c $((48 + $(hexdump -s 44 -n 4 -e '1/4 "%u"' /tmp/s))) /tmp/s; }
+ends 0 xc-save -c "$n" /tmp/s && start_of_it > /tmp/t && ends 1 xc-restore /tmp/t && last_line 'nothing of the guest is left' &&
+    ends 1 xc-migrate-receive < /tmp/t && alone
+verdict $? "$n: a stream that ends behind its configuration"
+rm -f /tmp/s /tmp/t
 ends 1 xc-save nobody /tmp/s && last_line 'nothing was done' && [ ! -e /tmp/s ]
 verdict $? "no such domain"
 

@@ -13,3 +13,4 @@ mod receiver;
 mod settings;
 mod usage;
 mod xc_migrate;
+mod xl;

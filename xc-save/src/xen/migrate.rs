@@ -22,13 +22,15 @@ use std::time::Duration;
 use engine::{BoxError, Clock};
 use ffi::link::{ReceiveLink, SendLink, forward};
 use ffi::xl::{DOOR_FD, Ends, TRANSPORT, transport};
+use stream::xl::Header;
 use stream::xl::handshake::{COMPLETE, PERMISSION, READY, REPORT, STATUS_RUNNING};
+use stream::{Fault, Input};
 
 use super::{Attached, attended, subcommand};
 use crate::control::Register;
 use crate::hand_over::{Departing, Dialogue, Error as HandOver, expect, hand_over};
 use crate::run::Run;
-use crate::{Error, places};
+use crate::{Error, envelope, places};
 
 /// How long `xl` may take to rename the domain.
 const RENAME_WITHIN: Duration = Duration::from_secs(60);
@@ -62,6 +64,10 @@ pub(super) fn migrate(run: &mut Run<'_>, domain: &Attached, mut link: SendLink) 
 fn carry(run: &mut Run<'_>, door: UnixStream, link: &mut SendLink) -> Result<bool, Error> {
     let mut xl = transport(door, &run.abort)?;
     xl.reply(READY).map_err(|cause| run.heard(Error::Send(cause)))?;
+    let Some(opening) = opening(&mut xl).map_err(|cause| run.heard(Error::Envelope(cause)))? else {
+        return Ok(false);
+    };
+    link.tell(&opening).map_err(|cause| run.heard(Error::Send(cause)))?;
     if !forward(&mut xl, link).map_err(|cause| run.heard(Error::Send(cause)))? {
         return Ok(false);
     }
@@ -74,6 +80,15 @@ fn carry(run: &mut Run<'_>, door: UnixStream, link: &mut SendLink) -> Result<boo
     // When `xl` does not hear it, the domain stays on the list, and that is seen.
     let _ = xl.tell(REPORT).and_then(|()| xl.tell(&[STATUS_RUNNING]));
     Ok(true)
+}
+
+/// What comes before libxl's records; `None` when `xl` ends its stream before.
+fn opening(xl: &mut ReceiveLink) -> Result<Option<Vec<u8>>, stream::Error> {
+    let mut input = Input::new(xl);
+    match Header::read(&mut input).and_then(|header| envelope::opening(&header, &mut input)) {
+        Err(error) if matches!(error.fault, Fault::Truncated { .. }) => Ok(None),
+        opening => opening.map(Some),
+    }
 }
 
 /// The domain, in the hands of `xl`.
