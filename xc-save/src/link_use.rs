@@ -50,7 +50,7 @@ pub(crate) fn meter(job: &Job, own: Arc<AtomicU64>) -> Option<Meter> {
     let overhead = overhead(interface.mtu());
     let look = move || {
         let (at, own) = (Instant::now(), own.load(Ordering::Relaxed));
-        interface.sent().ok().map(|all| Sample { at, all, own })
+        interface.sent().ok().map(|sent| Sample { at, all: sent.bytes, own })
     };
     let before = look()?;
     thread::sleep(FIRST);

@@ -7,6 +7,7 @@
 mod link_spec;
 mod namespace;
 mod network;
+mod others;
 mod path;
 
 use std::os::unix::process::CommandExt as _;
@@ -23,6 +24,7 @@ use crate::Error;
 pub use link_spec::LinkSpec;
 pub use namespace::NetNs;
 pub use network::{Buffers, Network, Traffic};
+pub use others::Others;
 pub use path::PathFacts;
 
 /// Set for the second start.

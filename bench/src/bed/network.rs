@@ -1,9 +1,9 @@
 //! The network between source and target.
 
-use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use ffi::link::sent_by;
 use serde::{Deserialize, Serialize};
 
 use super::{LinkSpec, NetNs, set_kernel, tool};
@@ -142,23 +142,12 @@ impl Network {
     /// # Errors
     /// When the kernel does not say.
     pub fn sent(&self) -> Result<Traffic, Error> {
-        self.source.inside(|| {
-            let path = "/proc/thread-self/net/dev";
-            let text = fs::read_to_string(path).map_err(|cause| Error::io(format!("read {path}"), cause))?;
-            let unknown =
-                || Error::io(format!("find {} in {path}", self.device), std::io::ErrorKind::NotFound.into());
-            traffic_of(&text, self.device).ok_or_else(unknown)
-        })
+        let sent = self.source.inside(|| {
+            sent_by(self.device)
+                .map_err(|cause| Error::io(format!("ask what {} has sent", self.device), cause))
+        })?;
+        Ok(Traffic { bytes: sent.bytes, frames: sent.frames })
     }
-}
-
-/// Finds an interface in `/proc/net/dev`.
-fn traffic_of(text: &str, device: &str) -> Option<Traffic> {
-    /// The columns of what was sent, counted behind the name: bytes, packets.
-    const SENT: usize = 8;
-    let line = text.lines().find_map(|line| line.trim().strip_prefix(device)?.strip_prefix(':'))?;
-    let mut sent = line.split_whitespace().skip(SENT).map(str::parse);
-    Some(Traffic { bytes: sent.next()?.ok()?, frames: sent.next()?.ok()? })
 }
 
 /// Holds the interface to a rate.
@@ -190,13 +179,5 @@ mod tests {
         assert_eq!((buffers.bandwidth_delay, buffers.limit), (1_250_000, 2_500_000));
         let slow = Buffers::of(100_000_000, Duration::from_micros(100));
         assert_eq!((slow.bandwidth_delay, slow.limit), (1250, Buffers::MIN));
-    }
-
-    #[test]
-    fn an_interface_is_found_by_its_whole_name() {
-        let text = "Inter-|   Receive  |  Transmit\n face |bytes packets\n\
-                    xc01: 9 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n  xc0: 1 2 0 0 0 0 0 0 3000 4 0 0 0 0 0 0\n";
-        assert_eq!(traffic_of(text, "xc0"), Some(Traffic { bytes: 3000, frames: 4 }));
-        assert_eq!(traffic_of(text, "lo"), None);
     }
 }

@@ -171,7 +171,12 @@ fn save(cell: &Cell, network: &Network, port: u16, stats: &Path) -> Result<(), E
         "none",
         "--stats",
     ]);
-    save.arg(stats).arg(format!("host:{HERE}")).arg(format!("tcp://{}:{port}", network.address));
+    save.arg(stats);
+    if let Some(rate) = cell.link()?.rate() {
+        // The interface knows nothing of the shaper.
+        save.args(["--link-rate", &rate.to_string()]);
+    }
+    save.arg(format!("host:{HERE}")).arg(format!("tcp://{}:{port}", network.address));
     save.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let process = network.source.inside(|| spawn(&mut save))?;
     let output = process.wait_with_output().map_err(|cause| Error::io("wait for xc-save", cause))?;

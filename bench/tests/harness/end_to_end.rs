@@ -104,6 +104,21 @@ fn a_link_tells_its_facts() {
 }
 
 #[test]
+fn bda_leaves_to_others_what_they_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = ["link", "--rate", "1G", "--mtu", "1500", "--memory", "96M", "--others", "600M"];
+    let said = succeed(&[&link[..], &["--bandwidth", "bda"]].concat(), dir.path());
+    let figure = |name: &str| -> f64 {
+        let line = said.lines().find_map(|line| line.strip_prefix(name)).expect("the figure is there");
+        line.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
+    };
+    // 600 Mbit/s of payload take 627 with their headers, which leaves 373; sharing alike, each would get 470.
+    let (goodput, others) = (figure("goodput"), figure("others"));
+    assert!(others > 0.5, "{said}");
+    assert!((0.25..0.43).contains(&goodput), "{said}");
+}
+
+#[test]
 fn mistakes_are_told_before_anything_runs() {
     let dir = tempfile::tempdir().unwrap();
     let mistake = |args: &[&str]| {

@@ -52,18 +52,46 @@ impl Interface {
         text.trim().parse().ok().filter(|megabits: &f64| *megabits > 0.0).map(|megabits| megabits * MEGABIT)
     }
 
-    /// Bytes that it has sent, of everybody.
+    /// What it has sent, of everybody.
     ///
     /// # Errors
     /// When it is gone.
-    pub fn sent(&self) -> io::Result<u64> {
-        let text = fs::read_to_string(self.file("statistics/tx_bytes"))?;
-        text.trim().parse().map_err(io::Error::other)
+    pub fn sent(&self) -> io::Result<Sent> {
+        sent_by(&self.name)
     }
 
     fn file(&self, name: &str) -> PathBuf {
         PathBuf::from("/sys/class/net").join(&self.name).join(name)
     }
+}
+
+/// What an interface has sent, headers included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Bytes of frames.
+    pub bytes: u64,
+    /// Frames, as many as the interface saw.
+    pub frames: u64,
+}
+
+/// What the interface of this name has sent, in the network namespace of this thread: in `/sys` there is the one in
+/// which it was mounted.
+///
+/// # Errors
+/// When there is no such interface.
+pub fn sent_by(interface: &str) -> io::Result<Sent> {
+    let text = fs::read_to_string("/proc/thread-self/net/dev")?;
+    read_sent(&text, interface)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no interface {interface}")))
+}
+
+/// Finds an interface in `/proc/net/dev`.
+fn read_sent(text: &str, interface: &str) -> Option<Sent> {
+    /// The columns of what was sent, counted behind the name: bytes, packets.
+    const SENT: usize = 8;
+    let line = text.lines().find_map(|line| line.trim().strip_prefix(interface)?.strip_prefix(':'))?;
+    let mut sent = line.split_whitespace().skip(SENT).map(str::parse);
+    Some(Sent { bytes: sent.next()?.ok()?, frames: sent.next()?.ok()? })
 }
 
 fn with_address(address: IpAddr) -> io::Result<Option<String>> {
@@ -89,7 +117,16 @@ mod tests {
         let before = loopback.sent().unwrap();
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.send_to(&[0; 1000], socket.local_addr().unwrap()).unwrap();
-        assert!(loopback.sent().unwrap() >= before + 1000);
+        let after = loopback.sent().unwrap();
+        assert!(after.bytes >= before.bytes + 1000 && after.frames > before.frames, "{before:?} {after:?}");
+    }
+
+    #[test]
+    fn an_interface_is_found_by_its_whole_name() {
+        let text = "Inter-|   Receive  |  Transmit\n face |bytes packets\n\
+                    xc01: 9 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n  xc0: 1 2 0 0 0 0 0 0 3000 4 0 0 0 0 0 0\n";
+        assert_eq!(read_sent(text, "xc0"), Some(Sent { bytes: 3000, frames: 4 }));
+        assert_eq!(read_sent(text, "lo"), None);
     }
 
     #[test]

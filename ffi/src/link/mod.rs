@@ -29,7 +29,7 @@ mod wait;
 
 pub use error::{Aborted, Error};
 pub use forward::forward;
-pub use interface::Interface;
+pub use interface::{Interface, Sent, sent_by};
 pub use probe::{path_mtu, space_left};
 pub use receive::{ReceiveLink, open_answering, open_receive, receive_over};
 pub use send::{SendLink, open_command, open_send, send_over};

@@ -7,6 +7,7 @@ use bench::bed::LinkSpec;
 use bench::world::Temperature;
 use bench::{Error, size};
 use clap::{Parser, Subcommand};
+use policy::units;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -105,6 +106,9 @@ pub(crate) struct LinkArgs {
     /// The bandwidth policy.
     #[arg(long, default_value = "unlimited")]
     pub(crate) bandwidth: String,
+    /// What others send over the link meanwhile, bit/s of payload.
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(crate) others: Option<f64>,
 }
 
 impl LinkArgs {
@@ -131,6 +135,10 @@ pub(crate) enum CopierEnd {
         /// HOST:PORT.
         address: String,
     },
+}
+
+fn rate(text: &str) -> Result<f64, &'static str> {
+    units::bits_per_second(text).ok_or("not a rate such as 600M or 2.5G")
 }
 
 fn parse_bound(text: &str) -> Result<f64, String> {

@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use bench::bed::{self, Network, PathFacts};
+use bench::bed::{self, Network, Others, PathFacts};
 use bench::plan::Cell;
 use bench::run::Measured;
 use bench::{Error, world};
@@ -25,8 +25,13 @@ pub(crate) fn run(args: &LinkArgs) -> Result<(), Error> {
         say(format_args!("warning: {warning}"));
     }
     let network = Network::new(spec, args.rtt())?;
+    let others = args.others.map(|rate| Others::start(&network, rate)).transpose()?;
     let (measured, facts) = measure(&cell, &network)?;
+    let others = others.map(Others::end).transpose()?;
     tell(&cell, &network, &measured, facts.as_ref());
+    if let Some(rate) = others {
+        row("others", &format!("{:.3} Gbit/s of payload", rate / 1e9));
+    }
     Ok(())
 }
 
@@ -60,14 +65,17 @@ fn measure(cell: &Cell, network: &Network) -> Result<(Measured, Option<PathFacts
     })
 }
 
+fn row(name: &str, value: &str) {
+    data(format_args!("{name:<16}{value}"));
+}
+
 fn tell(cell: &Cell, network: &Network, m: &Measured, facts: Option<&PathFacts>) {
-    let row = |name: &str, value: String| data(format_args!("{name:<16}{value}"));
-    row("link", cell.link.clone());
+    row("link", &cell.link);
     if let Some(buffers) = network.buffers {
         let (kib, rtt) = (buffers.limit >> 10, buffers.rtt_us);
         row(
             "socket buffers",
-            format!(
+            &format!(
                 "up to {kib} KiB: {} bytes of bandwidth-delay product at {rtt} us",
                 buffers.bandwidth_delay
             ),
@@ -75,22 +83,22 @@ fn tell(cell: &Cell, network: &Network, m: &Measured, facts: Option<&PathFacts>)
     }
     match facts {
         Some(f) => {
-            row("path MTU", format!("{} bytes", f.pmtu));
-            row("MSS", format!("{} bytes", f.mss));
-            row("segments", format!("{:.0} bytes on average, {} bytes sent again", f.segment(), f.resent));
-            row("round trip", format!("{:.3} ms at least", f.min_rtt_ms));
-            row("send buffer", format!("{} KiB at the end", f.send_buffer >> 10));
+            row("path MTU", &format!("{} bytes", f.pmtu));
+            row("MSS", &format!("{} bytes", f.mss));
+            row("segments", &format!("{:.0} bytes on average, {} bytes sent again", f.segment(), f.resent));
+            row("round trip", &format!("{:.3} ms at least", f.min_rtt_ms));
+            row("send buffer", &format!("{} KiB at the end", f.send_buffer >> 10));
         }
-        None => row("path", "the migration was over before it could be looked at".into()),
+        None => row("path", "the migration was over before it could be looked at"),
     }
-    row("frames", format!("{:.0} bytes on average", m.frame()));
-    row("goodput", format!("{:.3} Gbit/s of pages", m.goodput() / 1e9));
-    row("total time", format!("{:.3} s", m.total));
+    row("frames", &format!("{:.0} bytes on average", m.frame()));
+    row("goodput", &format!("{:.3} Gbit/s of pages", m.goodput() / 1e9));
+    row("total time", &format!("{:.3} s", m.total));
     row(
         "downtime",
-        format!("{:.1} ms by the tool, {} by the guest", m.downtime.unwrap_or_default() * 1e3, gap(m)),
+        &format!("{:.1} ms by the tool, {} by the guest", m.downtime.unwrap_or_default() * 1e3, gap(m)),
     );
-    row("rounds", format!("{} ({})", m.rounds.len(), m.stop_reason));
+    row("rounds", &format!("{} ({})", m.rounds.len(), m.stop_reason));
 }
 
 fn gap(m: &Measured) -> String {
