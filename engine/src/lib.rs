@@ -33,7 +33,7 @@ pub use pfn_set::PfnSet;
 pub use phase::Phase;
 pub use rate::RateControl;
 pub use restore::{RestoreOptions, RestoreReport, restore};
-pub use save::{BATCH_PAGES, SaveOptions, SaveReport, Source, Threads, Waterfall, save};
+pub use save::{BATCH_PAGES, Peeks, SaveOptions, SaveReport, Source, Threads, Waterfall, save};
 pub use sink::{RecordSink, StreamSink};
 pub use stream::{PAGE_SIZE, PageEntry, PageType, Pfn, libxc};
 pub use toolstack::Toolstack;

@@ -108,6 +108,7 @@ mod tests {
                 last_page: ms(70),
                 state: ms(80),
             },
+            peeks: engine::Peeks::default(),
         };
         let text = waterfall(&report, ms(90));
         let bars: Vec<_> = text.lines().map(|line| (line.find('#'), line.matches('#').count())).collect();

@@ -20,7 +20,7 @@ use outlet::{Job, Outlet};
 use passes::Passes;
 use verify::LastSent;
 
-pub use report::{SaveReport, Waterfall};
+pub use report::{Peeks, SaveReport, Waterfall};
 
 use crate::held::Held;
 use crate::{
@@ -67,7 +67,8 @@ pub struct SaveOptions {
     pub threads: Threads,
     /// Pages in a batch.
     pub batch: usize,
-    /// How often, within a round, to look which of its pages are dirty again and need not be sent yet.
+    /// How often, within a round, to look which of its pages are dirty again and need not be sent yet. Less often where
+    /// a look takes long: of a round's time they get at most a twentieth.
     pub peek_every: Duration,
 }
 
@@ -152,6 +153,9 @@ struct Save<'a, 'c, D: SourceDomain> {
     rounds: Vec<Round>,
     /// What waits to be sent, as the peeks and harvests saw it grow.
     growth: GrowthSeries,
+    peeks: Peeks,
+    /// When the next one may be made.
+    peek_at: Duration,
     /// What suspending the guest takes.
     suspend_cost: Duration,
     /// What the last harvest took: the stop-and-copy has to make one more.
@@ -187,6 +191,8 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             passes,
             rounds: Vec::new(),
             growth: GrowthSeries::new(Duration::ZERO, Duration::ZERO),
+            peeks: Peeks::default(),
+            peek_at: Duration::ZERO,
             suspend_cost: Duration::ZERO,
             harvest_took: Duration::ZERO,
             stop_reason: String::new(),
@@ -320,6 +326,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             bytes,
             total: self.downtime.state,
             downtime: self.downtime,
+            peeks: self.peeks,
         })
     }
 

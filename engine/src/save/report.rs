@@ -30,6 +30,18 @@ pub struct SaveReport {
     pub total: Duration,
     /// The moments of the stop-and-copy.
     pub downtime: Waterfall,
+    /// What looking at the dirty pages within the rounds took.
+    pub peeks: Peeks,
+}
+
+/// Looks at the dirty pages that took nothing out of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peeks {
+    /// How many.
+    pub number: u64,
+    /// What they took in all.
+    #[serde(with = "seconds")]
+    pub time: Duration,
 }
 
 /// When each step of the stop-and-copy was done, counted from the start of the save.

@@ -41,6 +41,8 @@ pub struct SimConfig {
     pub suspend_takes: Duration,
     /// How long a harvest of the dirty pages takes.
     pub harvest_takes: Duration,
+    /// How long a peek at them takes.
+    pub peek_takes: Duration,
 }
 
 /// A simulated guest: what a test keeps to look at while the engine has the source, the tracker and the toolstack.
@@ -144,6 +146,7 @@ struct State {
     silent_ballooning: bool,
     suspend_takes: Duration,
     harvest_takes: Duration,
+    peek_takes: Duration,
     /// What was written since the last harvest, while log-dirty is on.
     dirty: Option<PfnSet>,
     /// Pages are sent as zeros.
@@ -173,6 +176,7 @@ impl State {
             silent_ballooning: config.silent_ballooning,
             suspend_takes: config.suspend_takes,
             harvest_takes: config.harvest_takes,
+            peek_takes: config.peek_takes,
             dirty: None,
             blank: false,
             held: Arc::default(),

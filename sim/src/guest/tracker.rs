@@ -48,6 +48,8 @@ impl DirtyTracker for SimTracker {
         let mut state = self.0.look();
         state.faults.call(FaultPoint::Peek)?;
         into.union(state.dirty()?);
+        let takes = state.peek_takes;
+        state.pass(takes);
         Ok(())
     }
 
