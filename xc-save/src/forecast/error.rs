@@ -41,16 +41,13 @@ pub(crate) enum ForecastError {
     /// Nobody knows how fast the link is.
     #[error("nobody has measured the link; say what a migration gets of it: --link-rate 10G")]
     NoLinkRate,
-    /// Nothing watches a Xen domain without moving it yet.
-    #[error("--dry-run watches guest processes only; of a Xen domain nothing is known before it moves")]
-    Xen,
 }
 
 impl ForecastError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Guest(error) => error.exit(),
-            Self::NoLinkRate | Self::Xen => Exit::Usage,
+            Self::NoLinkRate => Exit::Usage,
             _ => Exit::Failed,
         }
     }

@@ -22,6 +22,8 @@ use sim::{Recording, SimConfig, SimGuest, SimLink, SimWire, VirtualClock};
 pub(crate) use error::ForecastError;
 pub(crate) use rehearse::rehearse;
 pub(crate) use spread::Spread;
+#[cfg(feature = "xen")]
+pub(crate) use watch::record;
 pub(crate) use watch::{SLOT, Watching, watch};
 
 use crate::console::chain;

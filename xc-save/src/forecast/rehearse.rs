@@ -10,9 +10,7 @@ use serde_json::json;
 use super::{Forecast, ForecastError, Question, SLOT, Watching, watch};
 use crate::Error;
 use crate::console::{chain, data, say};
-use crate::domain_name::DomainName;
 use crate::exit::Exit;
-use crate::host::Process;
 use crate::job::Job;
 use crate::link_use;
 use crate::progress::Style;
@@ -47,11 +45,9 @@ fn forecast(job: &Job) -> Result<Forecast, ForecastError> {
     let link_rate = job.settings.link_rate.or_else(by_interface).ok_or(ForecastError::NoLinkRate)?;
     let abort = Abort::new();
     abort_on_signals(&abort).map_err(Error::Signals)?;
-    let DomainName::Host(name) = &job.domain else { return Err(ForecastError::Xen) };
-    let mut guest = Process::attach(name)?;
     say(format_args!("watching {} for {} s", job.domain, TIME.as_secs()));
-    let recording = Arc::new(watch(&mut guest, Watching { slot: SLOT, time: TIME }, &abort)?);
-    drop(guest);
+    let how = Watching { slot: SLOT, time: TIME };
+    let recording = Arc::new(watch(&job.domain, &job.settings, how, &abort)?);
     let (live, verify, settings) = (job.live, job.verify, &job.settings);
     Ok(Forecast::of(&Question { recording, link_rate, live, verify, settings, starts: STARTS }))
 }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use engine::{Abort, BoxError, Context, Pfn, PfnSet, SourceDomain, WallClock};
+use engine::{Abort, BoxError, Context, Pfn, PfnSet, Source, SourceDomain, WallClock};
 use sim::Recording;
 
-use crate::Error;
+use crate::domain_name::DomainName;
 use crate::guest::Guest;
+use crate::host::Process;
+use crate::settings::Settings;
+use crate::{Error, xen};
 
 /// How often the dirty pages are harvested: as often as the engine looks at them in a migration.
 pub(crate) const SLOT: Duration = Duration::from_millis(100);
@@ -22,12 +25,28 @@ pub(crate) struct Watching {
     pub(crate) time: Duration,
 }
 
-/// Records what the guest writes. Behind it, and whatever happens, the guest runs as before.
+/// Records what the domain writes. Behind it, and whatever happens, the domain runs as before.
 ///
 /// # Errors
-/// When the guest cannot be tracked, or on an abort.
-pub(crate) fn watch(guest: &mut impl Guest, how: Watching, abort: &Abort) -> Result<Recording, Error> {
-    let source = guest.source();
+/// When there is no such domain, or it cannot be tracked, or on an abort.
+pub(crate) fn watch(
+    domain: &DomainName,
+    settings: &Settings,
+    how: Watching,
+    abort: &Abort,
+) -> Result<Recording, Error> {
+    match domain {
+        DomainName::Host(name) => record(Process::attach(name)?.source(), how, abort),
+        DomainName::Xen(name) => xen::watch(name, settings, how, abort),
+    }
+}
+
+/// The same, for the domain of any world.
+pub(crate) fn record<D: SourceDomain>(
+    source: Source<'_, D>,
+    how: Watching,
+    abort: &Abort,
+) -> Result<Recording, Error> {
     let pages = source.domain.pfn_limit();
     let memory = memory(source.domain).map_err(|cause| engine::Error::World {
         phase: engine::Phase::Watch,

@@ -21,11 +21,10 @@ use super::NAME;
 use crate::Error;
 use crate::cli::wrong_setting;
 use crate::console::{chain, data, say};
-use crate::domain_name::HostName;
+use crate::domain_name::DomainName;
 use crate::exit::Exit;
 use crate::flags::Tuning;
 use crate::forecast::{Forecast, ForecastError, Question, SLOT, Watching, watch};
-use crate::host::Process;
 use crate::settings::{Settings, Values};
 
 /// How long a guest is watched to be predicted.
@@ -38,8 +37,8 @@ const MOST_STARTS: i64 = 1000;
 /// Records a guest.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Record {
-    /// The guest: host:NAME.
-    domain: HostName,
+    /// The guest: a Xen domain's name or id, or host:NAME.
+    domain: DomainName,
 
     /// Where to. The file appears under its name when it is complete.
     file: PathBuf,
@@ -76,7 +75,7 @@ pub(super) struct Learn {
 /// Predicts a migration.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Predict {
-    /// A guest, host:NAME, which is watched for a while, or a file of `xc-migrate record`.
+    /// A Xen domain or host:NAME, which is watched for a while, or a file of `xc-migrate record`.
     #[arg(value_name = "DOMAIN|FILE")]
     subject: Subject,
 
@@ -99,7 +98,7 @@ pub(super) struct Predict {
 /// What is predicted.
 #[derive(Clone, Debug)]
 enum Subject {
-    Guest(HostName),
+    Guest(DomainName),
     File(PathBuf),
 }
 
@@ -143,7 +142,10 @@ fn number(text: &str, range: std::ops::RangeInclusive<i64>) -> Result<usize, Str
 }
 
 pub(super) fn record(args: &Record) -> Exit {
-    end(write_recording(args))
+    match Values::load(Vec::new()) {
+        Ok(values) => end(write_recording(args, &Settings::from(&values))),
+        Err(error) => wrong_setting(NAME, &error),
+    }
 }
 
 pub(super) fn learn(args: &Learn) -> Exit {
@@ -167,10 +169,10 @@ fn end(result: Result<(), ForecastError>) -> Exit {
     }
 }
 
-fn write_recording(args: &Record) -> Result<(), ForecastError> {
+fn write_recording(args: &Record, settings: &Settings) -> Result<(), ForecastError> {
     // Before the guest is watched: a file that cannot be written is known at once.
     let file = new_file(&args.file)?;
-    let recording = watched(&args.domain, Watching { slot: args.slot, time: args.time })?;
+    let recording = watched(&args.domain, settings, Watching { slot: args.slot, time: args.time })?;
     keep(file, &args.file, &recording.to_bytes())?;
     let seconds = recording.slot().as_secs_f64() * recording.len() as f64;
     let dirty: u64 = recording.growth(1).iter().sum();
@@ -183,10 +185,10 @@ fn write_recording(args: &Record) -> Result<(), ForecastError> {
     Ok(())
 }
 
-fn watched(name: &HostName, how: Watching) -> Result<Recording, ForecastError> {
+fn watched(domain: &DomainName, settings: &Settings, how: Watching) -> Result<Recording, ForecastError> {
     let abort = Abort::new();
     abort_on_signals(&abort).map_err(Error::Signals)?;
-    Ok(watch(&mut Process::attach(name)?, how, &abort)?)
+    Ok(watch(domain, settings, how, &abort)?)
 }
 
 fn write_model(args: &Learn) -> Result<(), ForecastError> {
@@ -211,7 +213,7 @@ fn print_forecast(args: &Predict, settings: &Settings) -> Result<(), ForecastErr
     let link_rate = settings.link_rate.ok_or(ForecastError::NoLinkRate)?;
     let recording = match &args.subject {
         Subject::File(path) => read(path)?,
-        Subject::Guest(name) => watched(name, Watching { slot: SLOT, time: args.time })?,
+        Subject::Guest(domain) => watched(domain, settings, Watching { slot: SLOT, time: args.time })?,
     };
     let forecast = Forecast::of(&Question {
         recording: Arc::new(recording),
@@ -257,8 +259,9 @@ mod tests {
         assert!(matches!("host:web".parse(), Ok(Subject::Guest(_))));
         assert!(matches!("./web".parse(), Ok(Subject::File(_))));
         assert!(matches!("Cargo.toml".parse(), Ok(Subject::File(_))));
-        let neither = "web".parse::<Subject>().unwrap_err();
-        assert!(neither.starts_with("there is no such file, and 'web' is no guest process"), "{neither}");
+        assert!(matches!("web".parse(), Ok(Subject::Guest(DomainName::Xen(_)))));
+        let neither = "host:".parse::<Subject>().unwrap_err();
+        assert!(neither.starts_with("there is no such file, and a name must follow host:"), "{neither}");
     }
 
     #[test]

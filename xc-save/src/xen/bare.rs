@@ -4,8 +4,10 @@
 use engine::{Abort, Context, Source, SourceDomain, StreamSink, Toolstack};
 use ffi::link::SendLink;
 use ffi::xen::{MapMode, XenSource, XenToolstack};
+use sim::Recording;
 
 use super::Attached;
+use crate::forecast::{Watching, record};
 use crate::job::Afterwards;
 use crate::run::Run;
 use crate::{Error, places};
@@ -49,6 +51,15 @@ fn send(
     let mut context = Context { clock: &run.clock, observer: &mut audience, abort: &run.abort };
     run.report = Some(engine::save(source, &mut sink, &mut options, &mut context)?);
     Ok(())
+}
+
+/// Records what a domain writes. Nothing of it is mapped; what it would take to suspend it is not asked for.
+pub(super) fn watch(id: u32, how: Watching, abort: &Abort) -> Result<Recording, Error> {
+    let mut domain = XenSource::open(id, MapMode::Batch).map_err(xen)?;
+    let mut tracker = domain.tracker().map_err(xen)?;
+    let mut toolstack = XenToolstack::open(id, abort).map_err(xen)?;
+    let source = Source { domain: &mut domain, tracker: &mut tracker, toolstack: &mut toolstack };
+    record(source, how, abort)
 }
 
 /// Lets a suspended domain run.

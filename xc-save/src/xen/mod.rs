@@ -19,14 +19,17 @@ mod save;
 use std::ffi::OsString;
 use std::thread;
 
-use engine::SaveReport;
-use ffi::xl::{Ends, Process};
+use engine::{Abort, SaveReport};
+use ffi::xl::{Ends, Process, State};
+use sim::Recording;
 
 use crate::Error;
 use crate::domain_name::XenName;
+use crate::forecast::Watching;
 use crate::job::Job;
 use crate::remote::{LIVE, listen};
 use crate::run::Run;
+use crate::settings::Settings;
 
 pub use domain::Attached;
 pub(crate) use helper::without;
@@ -45,6 +48,20 @@ pub(crate) fn move_away(run: &mut Run<'_>, name: &XenName) -> Result<String, Err
         return bare::save(run, &domain, link);
     }
     if link.is_duplex() { migrate::migrate(run, &domain, link) } else { save::save(run, &domain, link) }
+}
+
+/// Records what a domain writes, while it runs on.
+pub(crate) fn watch(
+    name: &XenName,
+    settings: &Settings,
+    how: Watching,
+    abort: &Abort,
+) -> Result<Recording, Error> {
+    let domain = Attached::any(name, without(&settings.xl))?;
+    match domain.found.state {
+        State::Runs => bare::watch(domain.found.id, how, abort),
+        state => Err(Error::NotRunning(name.to_string(), state)),
+    }
 }
 
 /// What `xl` and its helper need to know of the job, beside its letters.
