@@ -37,6 +37,10 @@ impl<'a, L: Link> Pacer<'a, L> {
         &self.control
     }
 
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.link.in_flight()
+    }
+
     /// Sends `head`, then the runs of pages.
     pub(crate) fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
         if self.take_rate() == Rate::Unlimited {

@@ -33,6 +33,9 @@ pub trait RecordSink: Send {
 
     /// Bytes accepted so far.
     fn bytes(&self) -> u64;
+
+    /// How many of them still wait for the other side, as far as that is known.
+    fn in_flight(&self) -> u64;
 }
 
 /// A libxc stream of version 3 over one link, at a set rate.
@@ -88,5 +91,9 @@ impl<L: Link> RecordSink for StreamSink<'_, L> {
 
     fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.link.in_flight()
     }
 }

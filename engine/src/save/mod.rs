@@ -77,6 +77,12 @@ pub const BATCH_PAGES: usize = 1024;
 /// Ten looks a second: on the host world one costs about a millisecond per GiB.
 const PEEK_EVERY: Duration = Duration::from_millis(100);
 
+/// How long a link may take to deliver what it holds before the guest is stopped. A second of a link's bytes is more than
+/// its buffers are made for.
+const DRAIN_WITHIN: Duration = Duration::from_secs(1);
+/// How often it is asked.
+const DRAIN_LOOK: Duration = Duration::from_micros(200);
+
 impl SaveOptions {
     /// A live save under these policies, in two threads.
     #[must_use]
@@ -252,10 +258,10 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
 
     /// Sends `pending`, and leaves in it what the guest wrote meanwhile.
     fn round(&mut self, number: u32, pending: &mut PfnSet) -> Result<Round, Failure> {
-        let (started, bytes) = (self.context.clock.now(), self.outlet.barrier()?);
+        let (started, bytes) = (self.context.clock.now(), self.outlet.barrier()?.bytes);
         self.set_rate(Stage::Round);
         let pass = self.send_live(pending)?;
-        let bytes = self.outlet.barrier()? - bytes;
+        let bytes = self.outlet.barrier()?.bytes - bytes;
         let planned = pending.len();
         pending.clear();
         let last_page = self.context.clock.now();
@@ -282,9 +288,25 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         }
     }
 
+    /// Lets the link deliver what it holds while the guest still runs: what waits there when the guest stops, stops it for
+    /// longer.
+    fn drain_link(&mut self) -> Result<(), Failure> {
+        let deadline = self.context.clock.now() + DRAIN_WITHIN;
+        while self.outlet.barrier()?.in_flight > 0 {
+            let now = self.context.clock.now();
+            if now >= deadline {
+                break;
+            }
+            self.context.check_abort()?;
+            self.context.clock.sleep_until(now + DRAIN_LOOK);
+        }
+        Ok(())
+    }
+
     /// Suspends the guest and sends what is left; returns how many pages that were.
     fn stop_and_copy(&mut self, mut pending: PfnSet) -> Result<u64, Failure> {
         self.enter(Phase::StopAndCopy)?;
+        self.drain_link()?;
         self.downtime.asked = self.elapsed();
         self.held.suspend().map_err(self.failed("suspending the guest"))?;
         self.context.tell(Event::Suspended);
@@ -312,7 +334,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         // Before END: behind it nothing may fail any more that the target does not hear of.
         self.held.stop_tracking().map_err(self.failed("switching log-dirty off"))?;
         self.put(Record::End)?;
-        let bytes = self.outlet.barrier()?;
+        let bytes = self.outlet.barrier()?.bytes;
         self.held.keep_suspended();
         self.downtime.state = self.elapsed();
         let rounds = std::mem::take(&mut self.rounds);

@@ -19,8 +19,17 @@ pub(super) enum Job<B> {
     Record(Record),
     /// The entries to send, and the batch that holds the memory of those with data.
     Pages(Vec<PageEntry>, B),
-    /// Everything before this was accepted: answer with the number of bytes.
-    Barrier(SyncSender<u64>),
+    /// Everything before this was accepted: answer with what that is.
+    Barrier(SyncSender<Accepted>),
+}
+
+/// What the sink has accepted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted {
+    /// Bytes so far.
+    pub(super) bytes: u64,
+    /// Those that still wait for the other side.
+    pub(super) in_flight: u64,
 }
 
 /// The sink failed; its own error comes with the [`Outcome`].
@@ -31,11 +40,11 @@ pub(super) struct Closed;
 pub(super) trait Outlet<B> {
     fn put(&mut self, job: Job<B>) -> Result<(), Closed>;
 
-    /// Waits until the sink has accepted all; returns its bytes so far.
-    fn barrier(&mut self) -> Result<u64, Closed> {
-        let (answer, bytes) = sync_channel(1);
+    /// Waits until the sink has accepted all.
+    fn barrier(&mut self) -> Result<Accepted, Closed> {
+        let (answer, accepted) = sync_channel(1);
         self.put(Job::Barrier(answer))?;
-        bytes.recv().map_err(|_| Closed)
+        accepted.recv().map_err(|_| Closed)
     }
 }
 
@@ -110,7 +119,7 @@ fn perform<B: PageBatch>(sink: &mut impl RecordSink, job: Job<B>) -> Result<(), 
         Job::Pages(entries, batch) => sink.pages(&entries, &batch.runs().collect::<Vec<_>>()),
         Job::Barrier(answer) => {
             // Nobody waits for the answer any more when the loop has failed meanwhile.
-            let _ = answer.send(sink.bytes());
+            let _ = answer.send(Accepted { bytes: sink.bytes(), in_flight: sink.in_flight() });
             Ok(())
         }
     }

@@ -99,6 +99,21 @@ impl Channel {
         Arc::clone(&self.sent)
     }
 
+    /// Bytes that a socket or a pipe has taken and the other end has not: for TCP, has not acknowledged.
+    pub(super) fn in_flight(&self) -> u64 {
+        let request = match self.kind {
+            Kind::File => return 0,
+            // SIOCOUTQ of linux/sockios.h is the same number.
+            Kind::Socket => libc::TIOCOUTQ,
+            Kind::Own | Kind::Shared => libc::FIONREAD,
+        };
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: both requests write one int.
+        let answer = unsafe { libc::ioctl(self.fd.as_raw_fd(), request, &raw mut bytes) };
+        // A device that knows no such number holds nothing back.
+        if answer < 0 { 0 } else { u64::try_from(bytes).unwrap_or(0) }
+    }
+
     /// Waits until a file's bytes are on the disk; the other kinds have no disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         if self.kind == Kind::File { Ok(nix::unistd::fsync(&self.fd)?) } else { Ok(()) }

@@ -200,6 +200,10 @@ impl Link for SendLink {
     fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
         self.channel.send(&mut Outgoing::new(head, pages)).map_err(interrupted_if_aborted)
     }
+
+    fn in_flight(&self) -> u64 {
+        self.channel.in_flight()
+    }
 }
 
 /// The kind that [`Link::send`] promises.
