@@ -61,6 +61,8 @@ fn batch_bytes() -> Throughput {
 fn encode(c: &mut Criterion) {
     let (entries, pages, clock, abort) = (entries(), pages(), WallClock::start(), Abort::new());
     let mut sink = StreamSink::new(Memory(None), DomainKind::Hvm, &clock, &abort);
+    sink.begin(&header()).unwrap();
+    sink.record(&Record::StaticDataEnd).unwrap();
     let mut group = c.benchmark_group("encode");
     group.throughput(Throughput::Elements(BATCH));
     group.bench_function("batch", |b| b.iter(|| sink.pages(&entries, &[&pages]).unwrap()));

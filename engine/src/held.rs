@@ -41,7 +41,7 @@ impl<'a> Held<'a> {
         Ok(self.toolstack.suspend_cost()?.unwrap_or_default())
     }
 
-    pub(crate) fn suspend(&mut self) -> Result<(), BoxError> {
+    pub(crate) fn suspend(&mut self) -> Result<Option<Duration>, BoxError> {
         // Before the call: a suspend that failed half-way is undone as well.
         self.suspended = true;
         self.toolstack.suspend()

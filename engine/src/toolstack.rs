@@ -6,11 +6,11 @@ use crate::BoxError;
 
 /// Suspends and resumes the source domain, and tells its devices to log their writes.
 pub trait Toolstack {
-    /// Suspends the guest; on `Ok` it has stopped running.
+    /// Suspends the guest; on `Ok` it has stopped running, and this is how long ago by its own word, if it has one.
     ///
     /// # Errors
     /// When the guest did not stop; then it still runs.
-    fn suspend(&mut self) -> Result<(), BoxError>;
+    fn suspend(&mut self) -> Result<Option<Duration>, BoxError>;
 
     /// Lets a suspended guest run again; harmless when it runs.
     ///

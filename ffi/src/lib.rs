@@ -1,9 +1,10 @@
-//! Everything outside this process: the host world, links, signals and Xen. The only member with `unsafe`.
+//! Everything outside this process: the host world, links, signals, the scheduler and Xen. The only member with `unsafe`.
 
 pub mod helper;
 pub mod host;
 pub mod link;
 pub mod signals;
+pub mod slice;
 #[cfg(feature = "xen")]
 pub mod xen;
 pub mod xl;

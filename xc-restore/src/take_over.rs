@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use engine::BoxError;
+use ffi::slice::be_prompt;
 use stream::xl::handshake::{COMPLETE, PERMISSION, REPORT, STATUS_RUNNING};
 use xc_save::hand_over::{Dialogue, expect};
 
@@ -46,6 +47,7 @@ pub fn take_over(
     link: &mut impl Dialogue,
     start: impl FnOnce() -> Result<(), NotStarted>,
 ) -> Result<(), Error> {
+    be_prompt();
     link.tell(COMPLETE).map_err(Error::NotGiven)?;
     expect(link, PERMISSION, DECIDE_WITHIN).map_err(Error::NotGiven)?;
     link.ignore_abort();

@@ -40,13 +40,13 @@ struct Stats<'a> {
     save: Option<&'a SaveReport>,
     /// When the target said that the guest runs, seconds from the start; null when nobody said so.
     running: Option<f64>,
-    /// From the request to suspend until the target said that the guest runs, seconds.
+    /// From the guest's stop until the target said that it runs, seconds.
     downtime: Option<f64>,
 }
 
-/// From the request to suspend until the target said that the guest runs.
+/// From the guest's stop until the target said that it runs.
 pub(crate) fn downtime(save: Option<&SaveReport>, running: Option<Duration>) -> Option<Duration> {
-    Some(running?.saturating_sub(save?.downtime.asked))
+    Some(running?.saturating_sub(save?.downtime.stopped))
 }
 
 /// Writes the statistics.

@@ -32,11 +32,8 @@ pub(crate) fn table(report: &SaveReport, running: Option<Duration>) -> String {
     row("rate", format!("{:.2} Gbit/s", gigabits_per_second(report)));
     row("total time", format!("{:.3} s", running.unwrap_or(report.total).as_secs_f64()));
     if let Some(running) = running {
-        let downtime = running.saturating_sub(report.downtime.asked);
-        row(
-            "downtime",
-            format!("{:.1} ms, from the request to suspend until it runs there", millis(downtime)),
-        );
+        let downtime = running.saturating_sub(report.downtime.stopped);
+        row("downtime", format!("{:.1} ms, from the guest's stop until it runs there", millis(downtime)));
         table.push_str(&waterfall(report, running));
     }
     table.truncate(table.trim_end().len());
@@ -103,6 +100,7 @@ mod tests {
             total: ms(90),
             downtime: Waterfall {
                 asked: ms(10),
+                stopped: ms(10),
                 suspended: ms(20),
                 last_harvest: ms(20),
                 last_page: ms(70),

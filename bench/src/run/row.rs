@@ -26,7 +26,7 @@ pub struct Measured {
     pub total: f64,
     /// From the start until the link had accepted the last byte.
     pub copy: f64,
-    /// From the request to suspend until the target said that the guest runs, by the tool.
+    /// From the guest's stop until the target said that it runs, by the tool.
     pub downtime: Option<f64>,
     /// The same by the guest's own clock.
     pub gap: Option<f64>,

@@ -308,9 +308,11 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         self.enter(Phase::StopAndCopy)?;
         self.drain_link()?;
         self.downtime.asked = self.elapsed();
-        self.held.suspend().map_err(self.failed("suspending the guest"))?;
+        let stood = self.held.suspend().map_err(self.failed("suspending the guest"))?;
         self.context.tell(Event::Suspended);
         self.downtime.suspended = self.elapsed();
+        let stopped = stood.map(|stood| self.downtime.suspended.saturating_sub(stood));
+        self.downtime.stopped = stopped.unwrap_or_default().max(self.downtime.asked);
         if self.options.live {
             self.held.harvest(&mut pending).map_err(self.failed("harvesting the last dirty pages"))?;
         }

@@ -50,7 +50,10 @@ pub struct Waterfall {
     /// The guest was asked to suspend.
     #[serde(with = "seconds")]
     pub asked: Duration,
-    /// It had stopped.
+    /// It stopped, by its own word; the same as `asked` where it has none.
+    #[serde(with = "seconds")]
+    pub stopped: Duration,
+    /// It was known to have stopped.
     #[serde(with = "seconds")]
     pub suspended: Duration,
     /// The last dirty bitmap was there.

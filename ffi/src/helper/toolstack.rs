@@ -1,5 +1,7 @@
 //! libxl as the toolstack of a save.
 
+use std::time::Duration;
+
 use engine::libxc::DomainKind;
 use engine::{BoxError, Toolstack};
 
@@ -22,9 +24,9 @@ impl<'a> HelperToolstack<'a> {
 }
 
 impl Toolstack for HelperToolstack<'_> {
-    fn suspend(&mut self) -> Result<(), BoxError> {
+    fn suspend(&mut self) -> Result<Option<Duration>, BoxError> {
         self.channel.ask(&Request::Suspend)?;
-        Ok(())
+        Ok(None)
     }
 
     /// Nothing: libxl owns the guest, and resumes it when it hears `complete` with an error. A guest that both

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use engine::{BoxError, GuestPage, PageBatch, PageEntry, PageType, Pfn, SourceDomain, Toolstack, libxc};
 use libxc::{DomainHeader, DomainKind, Record, TscInfo};
+use nix::time::{ClockId, clock_gettime};
 
 use super::control::{Control, Shared};
 use super::map::{Access, Mapping, Memfd, PAGE, index};
@@ -168,13 +169,17 @@ pub struct HostToolstack {
 }
 
 impl Toolstack for HostToolstack {
-    fn suspend(&mut self) -> Result<(), BoxError> {
+    fn suspend(&mut self) -> Result<Option<Duration>, BoxError> {
         let mut session = self.shared.lock();
         match session.control.call(&Request::Suspend)? {
-            Reply::Suspended(state) => session.state = Some(state),
-            other => return Err(session.control.nonsense(&format!("{other:?}")).into()),
+            Reply::Suspended(state) => {
+                let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+                let stood = now.saturating_sub(Duration::from_nanos(state.parked_at_ns));
+                session.state = Some(state);
+                Ok(Some(stood))
+            }
+            other => Err(session.control.nonsense(&format!("{other:?}")).into()),
         }
-        Ok(())
     }
 
     /// Parks the vCPUs for a moment, which is what a suspend waits for.

@@ -48,6 +48,8 @@ pub struct HostTarget {
     punched: bool,
     state: Option<GuestState>,
     guest: Option<Guest>,
+    /// The same once it runs: letting it go can wait until the source knows.
+    started: Option<Guest>,
 }
 
 /// The guest's process and the cord to it.
@@ -87,6 +89,7 @@ impl Host {
             punched: false,
             state: None,
             guest: None,
+            started: None,
         };
         let prepare = Request::Prepare {
             config: target.config.clone(),
@@ -186,7 +189,7 @@ impl HostTarget {
             self.discard();
             return Err(e);
         }
-        guest.let_go();
+        self.started = Some(guest);
         Ok(())
     }
 
@@ -323,6 +326,9 @@ impl TargetDomain for HostTarget {
 impl Drop for HostTarget {
     fn drop(&mut self) {
         self.discard();
+        if let Some(guest) = self.started.take() {
+            guest.let_go();
+        }
     }
 }
 

@@ -77,14 +77,15 @@ impl XenToolstack {
 }
 
 impl Toolstack for XenToolstack {
-    fn suspend(&mut self) -> Result<(), BoxError> {
+    fn suspend(&mut self) -> Result<Option<Duration>, BoxError> {
         self.store.write(&self.node, REQUEST)?;
         let done = self.await_suspend();
         if done.is_err() {
             // Taken back. A guest takes the request in a transaction, so it sees this or has begun.
             self.store.write(&self.node, "")?;
         }
-        Ok(done?)
+        done?;
+        Ok(None)
     }
 
     fn resume(&mut self) -> Result<(), BoxError> {

@@ -322,7 +322,7 @@ fn every_call_fails_on_order_and_then_has_done_nothing() {
         (FaultPoint::Start, |w| w.tracker.start()),
         (FaultPoint::Peek, |w| w.tracker.peek(&mut PfnSet::empty(PAGES))),
         (FaultPoint::Harvest, |w| w.tracker.harvest(&mut PfnSet::empty(PAGES), Harvest::Live)),
-        (FaultPoint::Suspend, |w| w.toolstack.suspend()),
+        (FaultPoint::Suspend, |w| w.toolstack.suspend().map(drop)),
         (FaultPoint::RecordsAfterMemory, |w| w.source.records_after_memory().map(drop)),
         (FaultPoint::Resume, |w| w.toolstack.resume()),
         (FaultPoint::Stop, |w| w.tracker.stop()),

@@ -18,7 +18,7 @@ impl SimToolstack {
 }
 
 impl Toolstack for SimToolstack {
-    fn suspend(&mut self) -> Result<(), BoxError> {
+    fn suspend(&mut self) -> Result<Option<Duration>, BoxError> {
         let mut state = self.0.look();
         state.faults.call(FaultPoint::Suspend)?;
         if !state.is_running() {
@@ -27,7 +27,7 @@ impl Toolstack for SimToolstack {
         state.clock.advance(state.suspend_takes);
         state.run();
         state.suspended_at = Some(state.clock.now());
-        Ok(())
+        Ok(None)
     }
 
     fn resume(&mut self) -> Result<(), BoxError> {
