@@ -77,8 +77,8 @@ pub const BATCH_PAGES: usize = 1024;
 /// Ten looks a second: on the host world one costs about a millisecond per GiB.
 const PEEK_EVERY: Duration = Duration::from_millis(100);
 
-/// How long a link may take to deliver what it holds before the guest is stopped. A second of a link's bytes is more than
-/// its buffers are made for.
+/// How long a link may take to deliver what it holds before the guest is stopped. Buffers are made for a round-trip time or
+/// two of the link's rate, and few are longer than this.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 /// How often it is asked.
 const DRAIN_LOOK: Duration = Duration::from_micros(200);
