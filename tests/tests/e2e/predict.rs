@@ -173,7 +173,7 @@ fn mistakes_say_what_was_expected() {
     let (junk, model) = (path(&world, "junk"), path(&world, "model"));
     let said = |code: i32, args: &[&str]| world.run("xc-migrate", args).expect(code).stderr;
     assert!(said(2, &["predict", "host:web"]).contains("--link-rate 10G"));
-    assert!(said(2, &["predict", "--link-rate", "1G", "web"]).contains("there is no such file"));
+    assert!(said(2, &["predict", "--link-rate", "1G", "host:"]).contains("there is no such file"));
     assert!(said(1, &["predict", "--link-rate", "1G", &junk]).contains("not a recording of dirty pages"));
     assert!(said(2, &["record", "host:web", &junk]).contains("--for"));
     assert!(
