@@ -3,8 +3,8 @@
 pub mod helper;
 pub mod host;
 pub mod link;
+pub mod scheduler;
 pub mod signals;
-pub mod slice;
 #[cfg(feature = "xen")]
 pub mod xen;
 pub mod xl;

@@ -48,14 +48,14 @@ fn as_abort(failure: Error, abort: &Abort) -> Error {
 
 /// Where the guest is after a failure.
 fn place_after(failure: &Error, name: Option<&str>) -> String {
+    if let Error::XlDied(_) = failure {
+        return format!(
+            "{} is where it was: with its source, or in its file; what `xl` may have left of it here is in `xl list`, and \
+             `xl destroy` ends it",
+            name.unwrap_or("the domain")
+        );
+    }
     let place = match failure {
-        Error::XlDied(_) => {
-            let name = name.unwrap_or("the domain");
-            return format!(
-                "{name} is where it was: with its source, or in its file; what `xl` may have left of it here is in \
-                 `xl list`, and `xl destroy` ends it"
-            );
-        }
         Error::TakeOver(take_over::Error::Unheard(_)) => {
             "the guest runs here; on the source, end the suspended copy with `xc-guest stop NAME--migratedaway`"
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use engine::BoxError;
-use ffi::slice::be_prompt;
+use ffi::scheduler::be_prompt;
 use stream::xl::handshake::{COMPLETE, PERMISSION, REPORT, STATUS_RUNNING};
 use xc_save::hand_over::{Dialogue, expect};
 

@@ -20,7 +20,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use engine::{Abort, BoxError};
-use ffi::slice::be_prompt;
+use ffi::scheduler::be_prompt;
 use stream::xl::handshake::{COMPLETE, PERMISSION, REPORT, STATUS_RUNNING};
 use thiserror::Error;
 

@@ -23,7 +23,7 @@ use crate::Error;
 
 pub use link_spec::LinkSpec;
 pub use namespace::NetNs;
-pub use network::{Buffers, Network, Traffic};
+pub use network::{Buffers, Network};
 pub use others::Others;
 pub use path::PathFacts;
 

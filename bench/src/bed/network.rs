@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use ffi::link::sent_by;
+use ffi::link::{Sent, sent_by};
 use serde::{Deserialize, Serialize};
 
 use super::{LinkSpec, NetNs, set_kernel, tool};
@@ -81,15 +81,6 @@ pub struct Network {
     pub device: &'static str,
 }
 
-/// What an interface has sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Traffic {
-    /// Bytes of frames, headers included.
-    pub bytes: u64,
-    /// Frames, as many as the interface saw.
-    pub frames: u64,
-}
-
 impl Network {
     /// Makes the link. `rtt` is the round-trip time that the socket buffers of a shaped link are made for.
     ///
@@ -141,12 +132,11 @@ impl Network {
     ///
     /// # Errors
     /// When the kernel does not say.
-    pub fn sent(&self) -> Result<Traffic, Error> {
-        let sent = self.source.inside(|| {
+    pub fn sent(&self) -> Result<Sent, Error> {
+        self.source.inside(|| {
             sent_by(self.device)
                 .map_err(|cause| Error::io(format!("ask what {} has sent", self.device), cause))
-        })?;
-        Ok(Traffic { bytes: sent.bytes, frames: sent.frames })
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ffi::host::GuestState;
-use ffi::slice::be_prompt;
+use ffi::scheduler::be_prompt;
 
 use super::gate::Gate;
 use super::time::{boot_id, monotonic_ns};

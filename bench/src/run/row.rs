@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::PAGE_SIZE;
+use ffi::link::Sent;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::bed::Traffic;
 use crate::plan::Cell;
 
 /// A line a measurement.
@@ -43,7 +43,7 @@ pub struct Measured {
     /// Why the pre-copy ended.
     pub stop_reason: String,
     /// What the source's interface sent.
-    pub traffic: Traffic,
+    pub traffic: Sent,
     /// The rounds of the pre-copy.
     pub rounds: Vec<RoundRow>,
 }

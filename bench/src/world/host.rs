@@ -8,11 +8,12 @@ use std::{env, fs, thread};
 
 use ffi::host::protocol::Request;
 use ffi::host::{GuestConfig, Host, HostError};
+use ffi::link::Sent;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::Error;
-use crate::bed::{Network, Traffic};
+use crate::bed::Network;
 use crate::plan::Cell;
 use crate::run::{Measured, RoundRow, children_seconds};
 use crate::world::Temperature;
@@ -210,9 +211,9 @@ fn first_gap() -> Result<Option<f64>, Error> {
     }
 }
 
-pub(super) fn traffic(before: Traffic, after: Traffic) -> Traffic {
+pub(super) fn traffic(before: Sent, after: Sent) -> Sent {
     let (bytes, frames) = (after.bytes - before.bytes, after.frames - before.frames);
-    Traffic { bytes, frames }
+    Sent { bytes, frames }
 }
 
 fn read_json(path: &Path) -> Result<Value, Error> {
@@ -222,7 +223,7 @@ fn read_json(path: &Path) -> Result<Value, Error> {
 }
 
 /// A row from `xc-save --stats`.
-fn measured(stats: &Value, gap: Option<f64>, cpu: f64, traffic: Traffic) -> Result<Measured, Error> {
+fn measured(stats: &Value, gap: Option<f64>, cpu: f64, traffic: Sent) -> Result<Measured, Error> {
     let save = &stats["save"];
     let broken = |source| Error::Json { what: "the statistics of xc-save".into(), source };
     let rounds: Vec<RoundRow> = serde_json::from_value(save["rounds"].clone()).map_err(broken)?;

@@ -1,5 +1,7 @@
 //! Who controls a guest, and what happens when the controller dies.
 
+use std::time::Instant;
+
 use engine::{DirtyTracker, SourceDomain, Toolstack};
 use ffi::host::protocol::{Request, Status};
 use ffi::host::{HostError, TrackerChoice, names};
@@ -25,8 +27,9 @@ fn suspend_stops_the_guest_and_resume_continues_it() {
     world.run(&config("web", "pagemod:rate=max"));
     let mut guest = world.host.attach("web", TrackerChoice::Auto).unwrap();
     assert!(guest.source.records_after_memory().is_err(), "no state while it runs");
-    guest.toolstack.suspend().unwrap();
-    assert!(guest.handle.parked_at().is_some());
+    let asked = Instant::now();
+    let stood = guest.toolstack.suspend().unwrap();
+    assert!(stood.is_some_and(|stood| stood <= asked.elapsed()), "{stood:?}");
     let (info, hash) = (world.host.info("web").unwrap(), world.host.hash("web").unwrap());
     assert_eq!(info.status, Status::Suspended);
     assert!(world.host.order("web", &Request::Resume).unwrap_err().to_string().contains("busy"));

@@ -214,12 +214,6 @@ impl GuestHandle {
         &self.config
     }
 
-    /// While it is suspended: when its last vCPU had stopped, on this machine's `CLOCK_MONOTONIC`.
-    #[must_use]
-    pub fn parked_at(&self) -> Option<Duration> {
-        self.shared.lock().state.as_ref().map(|state| Duration::from_nanos(state.parked_at_ns))
-    }
-
     /// Makes a suspended guest another host's: it is called `NAME--migratedaway` and stays suspended, even when
     /// this process ends, until it is destroyed or taken back.
     ///

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
+use serde::{Deserialize, Serialize};
 
 use super::path_mtu;
 
@@ -66,7 +67,7 @@ impl Interface {
 }
 
 /// What an interface has sent, headers included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
     /// Bytes of frames.
     pub bytes: u64,
