@@ -26,7 +26,7 @@ pub use clock::{Clock, WallClock};
 pub use context::Context;
 pub use domain::{BoxError, DirtyTracker, Harvest, PageBatch, SourceDomain, TargetDomain};
 pub use error::{Error, SinkError};
-pub use link::Link;
+pub use link::{Link, Undelivered};
 pub use observer::{Event, Observer};
 pub use page::{GuestPage, PageBytes};
 pub use pfn_set::PfnSet;

@@ -13,10 +13,20 @@ pub trait Link: Send {
     /// ([`io::ErrorKind::Interrupted`]).
     fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()>;
 
-    /// How many of the accepted bytes still wait for the other side, as far as the link can tell.
-    fn in_flight(&self) -> u64 {
-        0
+    /// What of the accepted bytes the other side has not read yet, as far as the link can tell.
+    fn undelivered(&self) -> Undelivered {
+        Undelivered::default()
     }
+}
+
+/// Bytes that a link has accepted, and that the other side has not read. Both are 0 where nothing is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Those that wait here or are under way.
+    pub in_flight: u64,
+    /// At most so many have arrived there and wait to be read. It says nothing more exact than that: once it has stayed
+    /// the same for as long as it takes to read so many, they are read.
+    pub unread: u64,
 }
 
 impl<L: Link + ?Sized> Link for &mut L {
@@ -24,7 +34,7 @@ impl<L: Link + ?Sized> Link for &mut L {
         (**self).send(head, pages)
     }
 
-    fn in_flight(&self) -> u64 {
-        (**self).in_flight()
+    fn undelivered(&self) -> Undelivered {
+        (**self).undelivered()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use policy::bandwidth::Rate;
 
-use crate::{Abort, Clock, GuestPage, Link, PAGE_SIZE, RateControl};
+use crate::{Abort, Clock, GuestPage, Link, PAGE_SIZE, RateControl, Undelivered};
 
 /// What is sent at one go: this long at the set rate, so that over any 100 ms the rate is off by at most 1 %.
 const QUANTUM: Duration = Duration::from_millis(1);
@@ -37,8 +37,8 @@ impl<'a, L: Link> Pacer<'a, L> {
         &self.control
     }
 
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.link.in_flight()
+    pub(crate) fn undelivered(&self) -> Undelivered {
+        self.link.undelivered()
     }
 
     /// Sends `head`, then the runs of pages.

@@ -6,7 +6,7 @@ use stream::PageEntry;
 use stream::libxc::{DomainHeader, DomainKind, Encoder, Record};
 
 use crate::pacer::Pacer;
-use crate::{Abort, Clock, GuestPage, Link, PAGE_SIZE, RateControl, SinkError};
+use crate::{Abort, Clock, GuestPage, Link, PAGE_SIZE, RateControl, SinkError, Undelivered};
 
 /// Takes the records of one domain, in stream order.
 pub trait RecordSink: Send {
@@ -34,8 +34,8 @@ pub trait RecordSink: Send {
     /// Bytes accepted so far.
     fn bytes(&self) -> u64;
 
-    /// How many of them still wait for the other side, as far as that is known.
-    fn in_flight(&self) -> u64;
+    /// What of them the other side has not read yet, as far as that is known.
+    fn undelivered(&self) -> Undelivered;
 }
 
 /// A libxc stream of version 3 over one link, at a set rate.
@@ -93,7 +93,7 @@ impl<L: Link> RecordSink for StreamSink<'_, L> {
         self.bytes
     }
 
-    fn in_flight(&self) -> u64 {
-        self.link.in_flight()
+    fn undelivered(&self) -> Undelivered {
+        self.link.undelivered()
     }
 }

@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use engine::{
     Abort, Clock, Context, Event, GuestPage, Link, Observer, SaveOptions, Source, StreamSink, Threads,
-    libxc::DomainKind, save,
+    Undelivered, libxc::DomainKind, save,
 };
 use policy::{bandwidth, stop};
 use sim::{ConstantRate, SimConfig, SimGuest, SimLink, SimWire, VirtualClock};
 
 const PAGES: u64 = 1 << 12;
+/// 1 Gbit/s.
+const RATE: u64 = 1_000_000_000;
 
-/// A link that delivers each byte this long after it took it.
+/// A link that delivers each byte this long after it took it, and whose other side may have read all but so many.
 struct Late {
     link: SimLink,
     clock: VirtualClock,
     by: Duration,
+    unread: u64,
     delivered: Duration,
 }
 
@@ -27,8 +30,9 @@ impl Link for Late {
         Ok(())
     }
 
-    fn in_flight(&self) -> u64 {
-        u64::from(self.clock.now() < self.delivered)
+    fn undelivered(&self) -> Undelivered {
+        let late = self.clock.now() < self.delivered;
+        Undelivered { in_flight: u64::from(late), unread: self.unread }
     }
 }
 
@@ -49,13 +53,14 @@ impl Observer for Moments {
     }
 }
 
-/// How long after the last round the guest is stopped, on a link that is late by that much.
-fn waits(by: Duration) -> Duration {
+/// How long after the last round the guest is stopped, on a link that is late by that much, and may always have so much
+/// that is not read.
+fn waits(by: Duration, unread: u64) -> Duration {
     let (clock, wire, abort) = (VirtualClock::new(), SimWire::counting(), Abort::new());
     let config = SimConfig { pages: PAGES, ..SimConfig::default() };
     let guest = SimGuest::new(&config, ConstantRate::new(1000, 0..PAGES), &clock).without_content();
-    let link = SimLink::new(&clock, &wire).at_rate(1_000_000_000);
-    let link = Late { link, clock: clock.clone(), by, delivered: Duration::ZERO };
+    let link = SimLink::new(&clock, &wire).at_rate(RATE);
+    let link = Late { link, clock: clock.clone(), by, unread, delivered: Duration::ZERO };
     let mut sink = StreamSink::new(link, DomainKind::Hvm, &clock, &abort);
     let (stop, bandwidth) = (stop::by_name("xen"), bandwidth::by_name("unlimited"));
     let mut options = SaveOptions {
@@ -72,13 +77,21 @@ fn waits(by: Duration) -> Duration {
 
 #[test]
 fn the_guest_runs_on_until_the_link_is_empty() {
-    assert_eq!(waits(Duration::ZERO), Duration::ZERO);
-    let waited = waits(Duration::from_millis(30));
+    assert_eq!(waits(Duration::ZERO, 0), Duration::ZERO);
+    let waited = waits(Duration::from_millis(30), 0);
     assert!((30..32).contains(&waited.as_millis()), "{waited:?}");
 }
 
 #[test]
+fn the_guest_runs_on_while_the_other_side_may_read() {
+    // 5,000,000 bytes take 40 ms, from when they are the only ones left.
+    let (at_once, late) = (waits(Duration::ZERO, 5_000_000), waits(Duration::from_millis(30), 5_000_000));
+    assert!((39..42).contains(&at_once.as_millis()), "{at_once:?}");
+    assert!((69..73).contains(&late.as_millis()), "{late:?}");
+}
+
+#[test]
 fn a_link_that_never_empties_is_not_waited_for_for_ever() {
-    let waited = waits(Duration::from_secs(60));
+    let waited = waits(Duration::from_secs(60), 0);
     assert!((1000..1010).contains(&waited.as_millis()), "{waited:?}");
 }

@@ -1,5 +1,6 @@
 //! The save loop: pre-copy in rounds, then stop-and-copy.
 
+mod drain;
 mod failure;
 mod outlet;
 mod passes;
@@ -76,12 +77,6 @@ pub struct SaveOptions {
 pub const BATCH_PAGES: usize = 1024;
 /// Ten looks a second: on the host world one costs about a millisecond per GiB.
 const PEEK_EVERY: Duration = Duration::from_millis(100);
-
-/// How long a link may take to deliver what it holds before the guest is stopped. Buffers are made for a round-trip time or
-/// two of the link's rate, and few are longer than this.
-const DRAIN_WITHIN: Duration = Duration::from_secs(1);
-/// How often it is asked.
-const DRAIN_LOOK: Duration = Duration::from_micros(200);
 
 impl SaveOptions {
     /// A live save under these policies, in two threads.
@@ -286,21 +281,6 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             }
             Decision::Abort(reason) => Err(Error::GaveUp { policy: self.options.stop.name(), reason }.into()),
         }
-    }
-
-    /// Lets the link deliver what it holds while the guest still runs: what waits there when the guest stops, stops it for
-    /// longer.
-    fn drain_link(&mut self) -> Result<(), Failure> {
-        let deadline = self.context.clock.now() + DRAIN_WITHIN;
-        while self.outlet.barrier()?.in_flight > 0 {
-            let now = self.context.clock.now();
-            if now >= deadline {
-                break;
-            }
-            self.context.check_abort()?;
-            self.context.clock.sleep_until(now + DRAIN_LOOK);
-        }
-        Ok(())
     }
 
     /// Suspends the guest and sends what is left; returns how many pages that were.

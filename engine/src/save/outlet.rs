@@ -7,7 +7,7 @@ use std::thread;
 use stream::PageEntry;
 use stream::libxc::{DomainHeader, Record};
 
-use crate::{PageBatch, RecordSink, SinkError};
+use crate::{PageBatch, RecordSink, SinkError, Undelivered};
 
 /// Batches that wait between the loop and the writer; with the one being written and the one being made, at
 /// most six are mapped at once.
@@ -28,8 +28,8 @@ pub(super) enum Job<B> {
 pub(super) struct Accepted {
     /// Bytes so far.
     pub(super) bytes: u64,
-    /// Those that still wait for the other side.
-    pub(super) in_flight: u64,
+    /// What of them the other side has not read yet.
+    pub(super) undelivered: Undelivered,
 }
 
 /// The sink failed; its own error comes with the [`Outcome`].
@@ -119,7 +119,7 @@ fn perform<B: PageBatch>(sink: &mut impl RecordSink, job: Job<B>) -> Result<(), 
         Job::Pages(entries, batch) => sink.pages(&entries, &batch.runs().collect::<Vec<_>>()),
         Job::Barrier(answer) => {
             // Nobody waits for the answer any more when the loop has failed meanwhile.
-            let _ = answer.send(Accepted { bytes: sink.bytes(), in_flight: sink.in_flight() });
+            let _ = answer.send(Accepted { bytes: sink.bytes(), undelivered: sink.undelivered() });
             Ok(())
         }
     }

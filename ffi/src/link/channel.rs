@@ -17,13 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use engine::Abort;
+use engine::{Abort, Undelivered};
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv};
 use nix::sys::stat::{Mode, SFlag, fstat};
 
 use super::gather::{Gathered, Outgoing};
+use super::tcp;
 use super::wait::{Wait, poll_once};
 
 /// The most that an ordinary user may give a pipe (`/proc/sys/fs/pipe-max-size`); Linux starts with 64 KiB.
@@ -99,8 +100,14 @@ impl Channel {
         Arc::clone(&self.sent)
     }
 
+    /// What was sent and not read, as far as the kernel tells.
+    pub(super) fn undelivered(&self) -> Undelivered {
+        let unread = if self.kind == Kind::Socket { tcp::unread_at_most(self.fd.as_fd()) } else { 0 };
+        Undelivered { in_flight: self.in_flight(), unread }
+    }
+
     /// Bytes that a socket or a pipe has taken and the other end has not: for TCP, has not acknowledged.
-    pub(super) fn in_flight(&self) -> u64 {
+    fn in_flight(&self) -> u64 {
         let request = match self.kind {
             Kind::File => return 0,
             // SIOCOUTQ of linux/sockios.h is the same number.

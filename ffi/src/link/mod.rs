@@ -25,6 +25,7 @@ mod receive;
 mod send;
 mod socket;
 mod spec;
+mod tcp;
 mod wait;
 
 pub use error::{Aborted, Error};

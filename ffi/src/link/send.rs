@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use engine::{Abort, GuestPage, Link};
+use engine::{Abort, GuestPage, Link, Undelivered};
 
 use super::channel::{Channel, Description, Kind, own_pipe};
 use super::gather::Outgoing;
@@ -201,8 +201,8 @@ impl Link for SendLink {
         self.channel.send(&mut Outgoing::new(head, pages)).map_err(interrupted_if_aborted)
     }
 
-    fn in_flight(&self) -> u64 {
-        self.channel.in_flight()
+    fn undelivered(&self) -> Undelivered {
+        self.channel.undelivered()
     }
 }
 

@@ -152,11 +152,11 @@ fn a_descriptor_that_is_not_open_is_refused() {
 fn what_nobody_has_read_yet_is_in_flight() {
     let (mut reader, writer) = io::pipe().unwrap();
     let mut link = send_to(&fd_spec(&writer));
-    assert_eq!(link.in_flight(), 0);
+    assert_eq!(link.undelivered().in_flight, 0);
     link.send(&[0; 1000], &[]).unwrap();
-    assert_eq!(link.in_flight(), 1000);
+    assert_eq!(link.undelivered().in_flight, 1000);
     reader.read_exact(&mut [0; 600]).unwrap();
-    assert_eq!(link.in_flight(), 400);
+    assert_eq!(link.undelivered().in_flight, 400);
     reader.read_exact(&mut [0; 400]).unwrap();
-    assert_eq!(link.in_flight(), 0);
+    assert_eq!(link.undelivered().in_flight, 0);
 }
