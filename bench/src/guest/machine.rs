@@ -49,6 +49,9 @@ pub(super) struct Control {
     loaded: bool,
     given_away: bool,
     tracking: Option<Tracking>,
+    /// The tracking that was switched off while the guest was suspended. To end it takes the processor from a hand-over, and
+    /// only a guest that runs again needs that.
+    ended_tracking: Option<Tracking>,
     /// Ends the tracking before: of a big guest that takes a while, which nobody should have to wait for.
     untracking: Option<JoinHandle<()>>,
     balloon: Balloon,
@@ -88,6 +91,7 @@ impl Machine {
             loaded,
             given_away: false,
             tracking: None,
+            ended_tracking: None,
             untracking: None,
             balloon: Balloon { target: config.pages, rng: config.seed },
             migrations: 0,
@@ -318,6 +322,7 @@ impl Control {
     /// Ends a suspend.
     pub(super) fn unsuspend(&mut self) {
         self.suspended = None;
+        self.end_tracking();
     }
 
     /// The controller is gone: whatever only it can end, ends.
@@ -330,16 +335,27 @@ impl Control {
         }
     }
 
-    /// Ends the tracking, in a thread of its own.
+    /// Switches the tracking off.
     fn stop_tracking(&mut self) {
-        if let Some(tracking) = self.tracking.take() {
+        if self.tracking.is_some() {
             self.await_untracked();
+            self.ended_tracking = self.tracking.take();
+        }
+        if self.suspended.is_none() {
+            self.end_tracking();
+        }
+    }
+
+    /// Ends what was switched off, in a thread of its own.
+    fn end_tracking(&mut self) {
+        if let Some(tracking) = self.ended_tracking.take() {
             self.untracking = Some(thread::spawn(move || drop(tracking)));
         }
     }
 
     /// Waits until no tracking before is left on.
     fn await_untracked(&mut self) {
+        self.end_tracking();
         if let Some(thread) = self.untracking.take() {
             // A drop that panics has dropped what it was given all the same.
             let _ = thread.join();
