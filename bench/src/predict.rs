@@ -3,9 +3,10 @@
 //! As in the paper, what the models start from is measured: the goodput, and the overheads. Here the goodput has three
 //! values. Most of a first round goes to pages that the target has no memory for yet, which takes longer; and guest,
 //! source and target share the processors of one machine, so that a copy is faster while the guest stands still. In the
-//! first round and behind it, it is that of the very turn that is predicted, for it differs from turn to turn; the time of
-//! a harvest and the goodput while the guest stands still are medians over all migrations of a guest of that size on
-//! that link, and the overheads are medians over those of the other guests. What the models then say is how many rounds
+//! first round and behind it, it is that of the very turn that is predicted, for it differs from turn to turn, and so is the
+//! time in which the link runs empty before the guest is stopped; the time of a harvest and the goodput while the guest
+//! stands still are medians over all migrations of a guest of that size on that link, and the overheads are medians over
+//! those of the other guests. What the models then say is how many rounds
 //! there are, what they send, and how long that takes.
 
 use std::sync::Arc;
@@ -53,9 +54,11 @@ pub struct Calibration {
     pub still_speed: f64,
     /// What a harvest takes.
     pub harvest: f64,
-    /// What a migration takes beside its rounds and the copy of the last pages.
+    /// How long the link takes to run empty before the guest is stopped.
+    pub drain: f64,
+    /// What a migration takes beside its rounds, that, and its downtime.
     pub overhead: f64,
-    /// The part of it in which the guest stands still.
+    /// What the downtime takes beside its harvest and the last pages.
     pub downtime_overhead: f64,
 }
 
@@ -84,14 +87,15 @@ impl Calibration {
         // A guest that writes nothing has no rounds behind the first; where there are some, they are not slower.
         let link_speed = behind_first(turn).or_else(|| median_over(run, alike, behind_first));
         let link_speed = link_speed.unwrap_or(first_speed).max(first_speed);
-        let overhead = |m: &Measured| Some(m.total - copying(m));
-        let downtime_overhead = |m: &Measured| Some(m.downtime? - m.last_copy?);
+        let still_speed = median_over(run, alike, |m| still_speed(m, harvest)).unwrap_or(link_speed);
+        let downtime_overhead = |m: &Measured| downtime_overhead(m, harvest, still_speed);
         Ok(Some(Self {
             link_speed,
             first_speed,
             first_bytes: first.bytes,
-            still_speed: median_over(run, alike, still_speed).unwrap_or(link_speed),
+            still_speed,
             harvest,
+            drain: turn.drain.unwrap_or_default(),
             overhead: median_over(run, others, overhead).unwrap_or_default(),
             downtime_overhead: median_over(run, others, downtime_overhead).unwrap_or_default(),
         }))
@@ -129,23 +133,35 @@ fn speed_of(rounds: &[RoundRow], harvest: f64) -> f64 {
     speed(bytes as f64, time)
 }
 
-/// The stream's bit/s while the guest stands still and leaves the processors to the copy; nothing if hardly anything was
-/// sent then.
-fn still_speed(measured: &Measured) -> Option<f64> {
-    /// 16 MiB: what the sockets hold must not count.
-    const ENOUGH: u64 = 4096;
-    let pages = measured.last_pages.filter(|&pages| pages >= ENOUGH)?;
-    Some(speed(pages as f64 * PAGE_ON_WIRE, measured.last_copy?))
+/// 16 MiB: fewer pages take too little time to tell a speed, and more of them too much to tell anything else.
+const MANY: u64 = 4096;
+
+/// The stream's bit/s while the guest stands still and leaves the processors to the copy, until the target has the last
+/// page; nothing if hardly anything was sent then.
+fn still_speed(measured: &Measured, harvest: f64) -> Option<f64> {
+    let pages = measured.last_pages.filter(|&pages| pages >= MANY)?;
+    Some(speed(pages as f64 * PAGE_ON_WIRE, measured.downtime? - harvest))
+}
+
+/// What a downtime took beside its harvest and its pages, if those were few.
+fn downtime_overhead(measured: &Measured, harvest: f64, still_speed: f64) -> Option<f64> {
+    let pages = measured.last_pages.filter(|&pages| pages < MANY)?;
+    Some(measured.downtime? - harvest - takes(pages, still_speed))
+}
+
+/// What a migration took beside its rounds, the link's running empty, and its downtime.
+fn overhead(measured: &Measured) -> Option<f64> {
+    let rounds = measured.rounds.iter().map(|round| round.duration).sum::<f64>();
+    Some(measured.total - rounds - measured.drain.unwrap_or_default() - measured.downtime?)
 }
 
 fn speed(bytes: f64, time: f64) -> f64 {
     bytes * BITS / time.max(SHORTEST)
 }
 
-/// The time in which pages go, and are harvested.
-fn copying(measured: &Measured) -> f64 {
-    let rounds = measured.rounds.iter().map(|round| round.duration).sum::<f64>();
-    rounds + measured.last_copy.unwrap_or_default()
+/// How long so many pages take at this speed, bit/s.
+fn takes(pages: u64, speed: f64) -> f64 {
+    pages as f64 * PAGE_ON_WIRE * BITS / speed
 }
 
 /// What a model says of a cell of a run: the median over what it says of each turn; nothing if nothing was measured, or
@@ -200,20 +216,19 @@ impl Guest {
 fn predict(cell: &Cell, from: &Calibration, model: impl DirtyModel + 'static) -> Result<Prediction, Error> {
     let clock = VirtualClock::new();
     let pages = cell.pages()?;
-    let harvest_takes = Duration::try_from_secs_f64(from.harvest).unwrap_or_default();
+    let seconds = |time: f64| Duration::try_from_secs_f64(time).unwrap_or_default();
+    let harvest_takes = seconds(from.harvest);
     let config = SimConfig { pages, harvest_takes, ..SimConfig::default() };
     let guest = SimGuest::new(&config, model, &clock).without_content();
     let link = SimLink::new(&clock, &SimWire::counting())
         .at_rate(whole(from.link_speed))
-        .to_fresh_memory(from.first_bytes, whole(from.first_speed));
+        .to_fresh_memory(from.first_bytes, whole(from.first_speed))
+        // Behind the last page there is a harvest.
+        .late_by(seconds(from.harvest + from.drain));
     let mut options = SaveOptions::live(stop::by_name(&cell.stop)?, bandwidth::by_name(&cell.bandwidth)?);
     let report = forecast(&guest, link, &clock, &mut options).map_err(Error::Predict)?;
-    let simulated = (report.downtime.last_page - report.downtime.suspended).as_secs_f64();
-    let last_copy = from.harvest + report.last_pages as f64 * PAGE_ON_WIRE * BITS / from.still_speed;
-    Ok(Prediction {
-        total: report.total.as_secs_f64() - simulated + last_copy + from.overhead,
-        downtime: last_copy + from.downtime_overhead,
-    })
+    let downtime = from.harvest + takes(report.last_pages, from.still_speed) + from.downtime_overhead;
+    Ok(Prediction { total: report.downtime.asked.as_secs_f64() + from.overhead + downtime, downtime })
 }
 
 #[expect(
@@ -248,7 +263,8 @@ mod tests {
         first_bytes: 0,
         still_speed: 819_200_000.0,
         harvest: 0.0,
-        overhead: 0.25,
+        drain: 0.0,
+        overhead: 0.125,
         downtime_overhead: 0.125,
     };
 

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use engine::{Clock, GuestPage, Link};
+use engine::{Clock, GuestPage, Link, Undelivered};
 use stream::PAGE_SIZE;
 
 use crate::{Traffic, VirtualClock};
@@ -104,6 +104,8 @@ pub struct SimLink {
     bits_per_second: Option<u64>,
     traffic: Option<Traffic>,
     fresh: Fresh,
+    /// How long after it was accepted a byte is delivered, and when the last one is.
+    late: (Duration, Duration),
     /// What rounding to whole nanoseconds left over, in nanoseconds times bits a second.
     owed: u128,
     /// How many more bytes it accepts.
@@ -129,6 +131,7 @@ impl SimLink {
             bits_per_second: None,
             traffic: None,
             fresh: Fresh { bytes: 0, bits_per_second: u64::MAX },
+            late: (Duration::ZERO, Duration::ZERO),
             owed: 0,
             room: u64::MAX,
         }
@@ -164,6 +167,12 @@ impl SimLink {
         Self { bits_per_second, ..self }
     }
 
+    /// The same link through buffers: it delivers each byte this long after it has accepted it.
+    #[must_use]
+    pub fn late_by(self, delay: Duration) -> Self {
+        Self { late: (delay, Duration::ZERO), ..self }
+    }
+
     /// The same link with others' traffic on it, which goes first. Without a rate there is room for all.
     #[must_use]
     pub fn with_traffic(self, traffic: Traffic) -> Self {
@@ -197,6 +206,7 @@ impl SimLink {
     fn taken(&mut self, bytes: u64, offered: u64) -> io::Result<()> {
         self.room -= bytes;
         self.pass_time(bytes);
+        self.late.1 = self.clock.now() + self.late.0;
         if bytes == offered { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 
@@ -247,6 +257,11 @@ impl Link for SimLink {
             self.accept(&bytes)?;
         }
         Ok(())
+    }
+
+    fn undelivered(&self) -> Undelivered {
+        let (_, delivered) = self.late;
+        Undelivered { in_flight: u64::from(self.clock.now() < delivered), unread: 0 }
     }
 }
 

@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use engine::{
-    Abort, Clock, Context, Event, GuestPage, Link, Observer, SaveOptions, Source, StreamSink, Threads,
-    Undelivered, libxc::DomainKind, save,
+    Abort, Context, Event, GuestPage, Link, Observer, SaveOptions, Source, StreamSink, Threads, Undelivered,
+    libxc::DomainKind, save,
 };
 use policy::{bandwidth, stop};
 use sim::{ConstantRate, SimConfig, SimGuest, SimLink, SimWire, VirtualClock};
@@ -14,25 +14,19 @@ const PAGES: u64 = 1 << 12;
 /// 1 Gbit/s.
 const RATE: u64 = 1_000_000_000;
 
-/// A link that delivers each byte this long after it took it, and whose other side may have read all but so many.
-struct Late {
+/// A link whose other side may have read all but so many.
+struct Unread {
     link: SimLink,
-    clock: VirtualClock,
-    by: Duration,
-    unread: u64,
-    delivered: Duration,
+    bytes: u64,
 }
 
-impl Link for Late {
+impl Link for Unread {
     fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
-        self.link.send(head, pages)?;
-        self.delivered = self.clock.now() + self.by;
-        Ok(())
+        self.link.send(head, pages)
     }
 
     fn undelivered(&self) -> Undelivered {
-        let late = self.clock.now() < self.delivered;
-        Undelivered { in_flight: u64::from(late), unread: self.unread }
+        Undelivered { unread: self.bytes, ..self.link.undelivered() }
     }
 }
 
@@ -59,8 +53,8 @@ fn waits(by: Duration, unread: u64) -> Duration {
     let (clock, wire, abort) = (VirtualClock::new(), SimWire::counting(), Abort::new());
     let config = SimConfig { pages: PAGES, ..SimConfig::default() };
     let guest = SimGuest::new(&config, ConstantRate::new(1000, 0..PAGES), &clock).without_content();
-    let link = SimLink::new(&clock, &wire).at_rate(RATE);
-    let link = Late { link, clock: clock.clone(), by, unread, delivered: Duration::ZERO };
+    let link = SimLink::new(&clock, &wire).at_rate(RATE).late_by(by);
+    let link = Unread { link, bytes: unread };
     let mut sink = StreamSink::new(link, DomainKind::Hvm, &clock, &abort);
     let (stop, bandwidth) = (stop::by_name("xen"), bandwidth::by_name("unlimited"));
     let mut options = SaveOptions {

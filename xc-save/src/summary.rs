@@ -99,6 +99,7 @@ mod tests {
             bytes: 1,
             total: ms(90),
             downtime: Waterfall {
+                decided: ms(5),
                 asked: ms(10),
                 stopped: ms(10),
                 suspended: ms(20),

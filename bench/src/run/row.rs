@@ -26,6 +26,8 @@ pub struct Measured {
     pub total: f64,
     /// From the start until the link had accepted the last byte.
     pub copy: f64,
+    /// How long the link took to run empty before the guest was stopped.
+    pub drain: Option<f64>,
     /// From the guest's stop until the target said that it runs, by the tool.
     pub downtime: Option<f64>,
     /// The same by the guest's own clock.
@@ -114,11 +116,12 @@ impl Row {
         Self { cell, turn, at, measured: result.ok(), error }
     }
 
-    const COLUMNS: [&str; 16] = [
+    const COLUMNS: [&str; 17] = [
         "turn",
         "at",
         "total_s",
         "copy_s",
+        "drain_s",
         "downtime_s",
         "gap_s",
         "last_copy_s",
@@ -143,6 +146,7 @@ impl Row {
             self.at.to_string(),
             of(|m| m.total),
             of(|m| m.copy),
+            maybe(|m| m.drain),
             maybe(|m| m.downtime),
             maybe(|m| m.gap),
             maybe(|m| m.last_copy),

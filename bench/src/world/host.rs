@@ -227,13 +227,17 @@ fn measured(stats: &Value, gap: Option<f64>, cpu: f64, traffic: Sent) -> Result<
     let save = &stats["save"];
     let broken = |source| Error::Json { what: "the statistics of xc-save".into(), source };
     let rounds: Vec<RoundRow> = serde_json::from_value(save["rounds"].clone()).map_err(broken)?;
-    let waterfall = &save["downtime"];
+    let between = |from: &str, to: &str| {
+        let moment = |name| save["downtime"][name].as_f64();
+        Some(moment(to)? - moment(from)?)
+    };
     Ok(Measured {
         total: stats["running"].as_f64().or_else(|| save["total"].as_f64()).unwrap_or_default(),
         copy: save["total"].as_f64().unwrap_or_default(),
+        drain: between("decided", "asked"),
         downtime: stats["downtime"].as_f64(),
         gap,
-        last_copy: waterfall["last_page"].as_f64().zip(waterfall["suspended"].as_f64()).map(|(a, b)| a - b),
+        last_copy: between("suspended", "last_page"),
         pages: save["pages"].as_u64().unwrap_or_default(),
         last_pages: save["last_pages"].as_u64(),
         bytes: save["bytes"].as_u64().unwrap_or_default(),

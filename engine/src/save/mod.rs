@@ -286,6 +286,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
     /// Suspends the guest and sends what is left; returns how many pages that were.
     fn stop_and_copy(&mut self, mut pending: PfnSet) -> Result<u64, Failure> {
         self.enter(Phase::StopAndCopy)?;
+        self.downtime.decided = self.elapsed();
         self.drain_link()?;
         self.downtime.asked = self.elapsed();
         let stood = self.held.suspend().map_err(self.failed("suspending the guest"))?;

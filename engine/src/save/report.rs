@@ -47,6 +47,9 @@ pub struct Peeks {
 /// When each step of the stop-and-copy was done, counted from the start of the save.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Waterfall {
+    /// The stop policy had enough; from here on the link was let run empty.
+    #[serde(with = "seconds")]
+    pub decided: Duration,
     /// The guest was asked to suspend.
     #[serde(with = "seconds")]
     pub asked: Duration,
