@@ -11,9 +11,10 @@ use engine::{
     Abort, BoxError, Context, RestoreOptions, SaveOptions, Source, SourceDomain, StreamSink, Toolstack,
     WallClock,
 };
+use ffi::MapMode;
 use ffi::link::{LinkSpec, open_receive, open_send};
 use ffi::signals::abort_on_signals;
-use ffi::xen::{MapMode, XenSource, XenTarget, XenToolstack};
+use ffi::xen::{XenSource, XenTarget, XenToolstack};
 use policy::{bandwidth, stop};
 use stream::Input;
 

@@ -3,8 +3,11 @@
 pub mod helper;
 pub mod host;
 pub mod link;
+mod map_mode;
 pub mod scheduler;
 pub mod signals;
 #[cfg(feature = "xen")]
 pub mod xen;
 pub mod xl;
+
+pub use map_mode::MapMode;

@@ -37,8 +37,7 @@ pub struct Tuning {
     #[arg(long, value_name = "abort|stop", value_parser = settings::TIMEOUT_ACTION.parser())]
     pub timeout_action: Option<String>,
 
-    /// How a Xen guest's memory is read while it runs: full, all of it mapped once; or batch, as it is sent. A guest
-    /// process is always mapped whole.
+    /// How the guest's memory is read while it runs: full, all of it mapped once; or batch, mapped as it is sent.
     #[arg(long, value_name = "full|batch", value_parser = settings::MAP.parser())]
     pub map: Option<String>,
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use engine::{Source, Toolstack, libxc};
+use ffi::MapMode;
 use ffi::host::protocol::Request;
 use ffi::host::{GuestConfig, GuestHandle, Host, HostError, HostGuest, HostSource, TrackerChoice};
 
@@ -26,9 +27,12 @@ pub(crate) fn migrations() -> PathBuf {
 }
 
 impl Process {
-    pub(crate) fn attach(name: &HostName) -> Result<Self, Error> {
+    pub(crate) fn attach(name: &HostName, map: MapMode) -> Result<Self, Error> {
         let choice = TrackerChoice::from_env().map_err(Error::Attach)?;
-        let guest = Host::from_env().attach(&name.0, choice).map_err(Error::Attach)?;
+        let mut guest = Host::from_env().attach(&name.0, choice).map_err(Error::Attach)?;
+        if map == MapMode::Batch {
+            guest.source.map_by_batch();
+        }
         Ok(Self { name: name.0.clone(), guest })
     }
 

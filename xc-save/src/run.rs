@@ -75,7 +75,7 @@ impl<'a> Run<'a> {
         abort_on_signals(&self.abort).map_err(Error::Signals)?;
         match &self.job.domain {
             DomainName::Host(name) => {
-                let guest = Process::attach(name)?;
+                let guest = Process::attach(name, self.job.settings.map)?;
                 tracing::info!("attached to {name}");
                 self.register = self.enter();
                 self.move_away(guest)

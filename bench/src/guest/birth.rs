@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ffi::host::protocol::{Lines, Reply, Request};
 use ffi::host::{GuestConfig, GuestMemory, GuestSocket, Host, P2m, adopt_memory, birth_cord, detach, names};
+use ffi::scheduler::be_prompt;
 
 use super::machine::Machine;
 use super::server::Server;
@@ -30,6 +31,8 @@ pub fn adopt() -> Result<(), Error> {
     let (server, ended) = Server::start(machine.clone(), listener)?;
     let parent = server.number();
     machine.lock().controller = Some(parent);
+    // The word that the guest runs must not wait for a processor behind the guest.
+    be_prompt();
     server.serve(parent, cord);
     // The server itself holds a sender, so this ends only by a message.
     let _ = ended.recv();

@@ -51,20 +51,14 @@ impl Cell {
         Ok(())
     }
 
-    /// Whether this program can do it: its policies exist, and its map. Apart from [`Cell::check`], because a plan may be
+    /// Whether this program can do it: its policies exist. Apart from [`Cell::check`], because a plan may be
     /// drawn by a program that can do less than the one that ran it.
     ///
     /// # Errors
-    /// [`Error::Policy`], or [`Error::Refused`].
+    /// [`Error::Policy`].
     pub fn check_possible(&self) -> Result<(), Error> {
         stop::by_name(&self.stop)?;
         bandwidth::by_name(&self.bandwidth)?;
-        if self.map != "full" {
-            let reason = format!(
-                "{self}: a host guest's memory is mapped once and whole; only a Xen domain's can be by batch"
-            );
-            return Err(Error::Refused(reason));
-        }
         Ok(())
     }
 
@@ -123,15 +117,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_is_refused_before_it_runs() {
-        let cell = |stop: &str, map: &str| Cell {
+        let cell = |stop: &str, bandwidth: &str| Cell {
             stop: stop.into(),
-            bandwidth: "unlimited".into(),
-            map: map.into(),
+            bandwidth: bandwidth.into(),
             ..Cell::default()
         };
-        assert!(cell("xen", "full").check_possible().is_ok());
-        assert!(cell("itd", "full").check_possible().is_err());
-        assert!(cell("xen", "batch").check_possible().unwrap_err().to_string().contains("mapped once"));
+        assert!(cell("xen", "unlimited").check_possible().is_ok());
+        assert!(cell("itd", "unlimited").check_possible().is_err());
+        assert!(cell("xen", "limited").check_possible().is_err());
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub struct Matrix {
     /// The bandwidth policy.
     #[serde(default = "unlimited")]
     pub bandwidth: Vec<String>,
-    /// How the guest's memory is mapped: `full`, once, or (a Xen domain's) `batch`, a batch at a time.
+    /// How the guest's memory is mapped: `full`, once, or `batch`, a batch at a time.
     #[serde(default = "full")]
     pub map: Vec<String>,
 }

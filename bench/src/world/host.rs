@@ -168,6 +168,8 @@ fn save(cell: &Cell, network: &Network, port: u16, stats: &Path) -> Result<(), E
         &cell.stop,
         "--bandwidth",
         &cell.bandwidth,
+        "--map",
+        &cell.map,
         "--progress",
         "none",
         "--stats",

@@ -111,14 +111,9 @@ impl Memfd {
     pub(super) fn write(&self, bytes: &[u8], at: u64) -> Result<(), HostError> {
         self.file.write_all_at(bytes, at).map_err(os(format!("write {} bytes at {at:#x}", bytes.len())))
     }
-
-    fn bytes(&self) -> Result<NonZeroUsize, HostError> {
-        let bytes = usize::try_from(self.len).ok().and_then(NonZeroUsize::new);
-        bytes.ok_or(Errno::EINVAL).map_err(os(format!("map {} bytes", self.len)))
-    }
 }
 
-/// A map of a whole memory file, unmapped when dropped.
+/// A map of a memory file or of some pages of it, unmapped when dropped.
 #[derive(Debug)]
 pub(super) struct Mapping {
     at: NonNull<c_void>,
@@ -134,15 +129,25 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// Maps the whole file.
     pub(super) fn new(memfd: &Memfd, access: Access) -> Result<Self, HostError> {
-        let bytes = memfd.bytes()?;
+        Self::map(memfd, access, memfd.len, 0)
+    }
+
+    /// Maps these pages of it; they are counted from their first.
+    pub(super) fn part(memfd: &Memfd, access: Access, pages: Range<u64>) -> Result<Self, HostError> {
+        Self::map(memfd, access, (pages.end - pages.start) * PAGE, pages.start * PAGE)
+    }
+
+    fn map(memfd: &Memfd, access: Access, bytes: u64, from: u64) -> Result<Self, HostError> {
+        let doing = || format!("map {bytes} bytes from {from:#x}");
+        let count = usize::try_from(bytes).ok().and_then(NonZeroUsize::new);
+        let (count, from) = count.zip(i64::try_from(from).ok()).ok_or(Errno::EINVAL).map_err(os(doing()))?;
         let mut prot = ProtFlags::PROT_READ;
         if access == Access::ReadWrite {
             prot |= ProtFlags::PROT_WRITE;
         }
         // SAFETY: the kernel chooses a free range, so no other memory of this process changes.
-        let at = unsafe { mmap(None, bytes, prot, MapFlags::MAP_SHARED, &memfd.file, 0) };
-        let at = at.map_err(os(format!("map {bytes} bytes")))?;
-        let mapping = Self { at, bytes, access };
+        let at = unsafe { mmap(None, count, prot, MapFlags::MAP_SHARED, &memfd.file, from) };
+        let mapping = Self { at: at.map_err(os(doing()))?, bytes: count, access };
         // Dirty bits must be one a 4 KiB page. A kernel without huge pages answers EINVAL and needs no advice.
         let _ = mapping.advise(0..mapping.page_count(), MmapAdvise::MADV_NOHUGEPAGE);
         Ok(mapping)
@@ -153,7 +158,7 @@ impl Mapping {
         self.at.as_ptr().addr() as u64
     }
 
-    /// Every page of the file.
+    /// Every page of it.
     pub(super) fn pages(&self) -> &[GuestPage] {
         let count = self.bytes.get() / PAGE_SIZE;
         // SAFETY: the map is page-aligned, readable, `count` pages long, lives as long as `self`, and its size is
@@ -261,6 +266,18 @@ mod tests {
         memfd.punch(1..2).unwrap();
         reader.pages()[1].load(&mut page);
         assert_eq!(page, [0; PAGE_SIZE]);
+    }
+
+    #[test]
+    fn a_part_shows_its_pages() {
+        let memfd = Memfd::create("test", 4 * PAGE).unwrap();
+        let whole = Mapping::new(&memfd, Access::ReadWrite).unwrap();
+        whole.words()[2 * 512].store(7, Ordering::Relaxed);
+        let part = Mapping::part(&memfd, Access::Read, 1..3).unwrap();
+        let mut pages = [[1; PAGE_SIZE]; 2];
+        part.pages().iter().zip(&mut pages).for_each(|(page, bytes)| page.load(bytes));
+        assert_eq!((pages[0], &pages[1][..8]), ([0; PAGE_SIZE], &7u64.to_ne_bytes()[..]));
+        assert!(Mapping::part(&memfd, Access::Read, 1..1).is_err());
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Host {
         config.check()?;
         let pid = control.peer()?;
         let memfd = Memfd::of_process(pid, attachment.memory, memory::file_size(config.pages), Access::Read)?;
-        let map = Arc::new(Mapping::new(&memfd, Access::Read)?);
+        let map = Some(Arc::new(Mapping::new(&memfd, Access::Read)?));
         let p2m = Arc::new(P2m::of_process(pid, attachment.p2m, config.pages)?);
 
         let end = attachment.address.checked_add(memory::file_size(config.pages));
@@ -63,13 +63,13 @@ impl Host {
         Ok(HostGuest {
             tracker: HostTracker::new(shared.clone(), p2m.clone(), choice, pid, addresses),
             toolstack: HostToolstack { shared: shared.clone() },
-            source: HostSource { shared: shared.clone(), map, p2m, pages: config.pages },
+            source: HostSource { shared: shared.clone(), memfd, map, p2m, pages: config.pages },
             handle: GuestHandle { shared, config },
         })
     }
 }
 
-/// The memory of a guest process, mapped once and read only.
+/// The memory of a guest process, read only; mapped once and whole, unless [`HostSource::map_by_batch`] was called.
 ///
 /// A page that the guest's balloon gives back between the look at the p2m and the read is read as zeros, and the
 /// read makes the memory file hold a zero page there again until the guest ends. The copy itself is repaired: the
@@ -77,12 +77,29 @@ impl Host {
 #[derive(Debug)]
 pub struct HostSource {
     shared: Shared,
-    map: Arc<Mapping>,
+    memfd: Memfd,
+    /// All of it, unless each batch is mapped by itself.
+    map: Option<Arc<Mapping>>,
     p2m: Arc<P2m>,
     pages: u64,
 }
 
 impl HostSource {
+    /// From here on only the batches that are being sent are mapped: `MapMode::Batch`.
+    pub fn map_by_batch(&mut self) {
+        self.map = None;
+    }
+
+    /// A map with these pages in it, and the first page of that map.
+    fn map_with(&self, pfns: &[Pfn]) -> Result<(Arc<Mapping>, u64), HostError> {
+        if let Some(map) = &self.map {
+            return Ok((map.clone(), 0));
+        }
+        let first = pfns.iter().min().map_or(0, |pfn| pfn.0);
+        let end = pfns.iter().max().map_or(0, |pfn| pfn.0 + 1);
+        Ok((Arc::new(Mapping::part(&self.memfd, Access::Read, first..end)?), first))
+    }
+
     fn kind(&self, pfn: Pfn) -> PageType {
         if self.p2m.contains(pfn) { PageType::NoTab } else { PageType::XTab }
     }
@@ -107,15 +124,16 @@ impl SourceDomain for HostSource {
 
     fn batch(&mut self, pfns: &[Pfn]) -> Result<HostBatch, BoxError> {
         let entries: Vec<_> = pfns.iter().map(|&pfn| PageEntry { pfn, kind: self.kind(pfn) }).collect();
+        let (map, first) = self.map_with(pfns)?;
         let mut runs = Vec::new();
         for entry in entries.iter().filter(|entry| entry.kind.has_data()) {
-            join(&mut runs, entry.pfn.0);
+            join(&mut runs, entry.pfn.0 - first);
         }
         // Here and not in the thread that writes, which has enough to do.
         for run in runs.iter().filter(|run| run.end - run.start >= LONG) {
-            self.map.map_for_reading(run.clone());
+            map.map_for_reading(run.clone());
         }
-        Ok(HostBatch { map: self.map.clone(), entries, runs })
+        Ok(HostBatch { map, entries, runs })
     }
 
     fn static_records(&mut self) -> Result<Vec<Record>, BoxError> {
@@ -149,6 +167,7 @@ fn join(runs: &mut Vec<Range<u64>>, page: u64) {
 pub struct HostBatch {
     map: Arc<Mapping>,
     entries: Vec<PageEntry>,
+    /// Of the map's pages.
     runs: Vec<Range<u64>>,
 }
 

@@ -37,6 +37,6 @@ pub use error::Error;
 pub use guard::{Guard, stand_guard};
 pub use handle::Xen;
 pub use log_dirty::XenTracker;
-pub use source::{MapMode, XenSource};
+pub use source::XenSource;
 pub use target::{Backend, Rings, TargetSettings, XenTarget};
 pub use toolstack::XenToolstack;

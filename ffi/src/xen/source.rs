@@ -2,7 +2,6 @@
 
 use std::ffi::c_int;
 use std::ops::Range;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::{io, mem};
 
@@ -20,31 +19,7 @@ use super::log_dirty::XenTracker;
 use super::pv::PvSource;
 use super::sampler::Sampler;
 use super::whole_map::{CHUNK_PAGES, Chunk, WholeMap};
-
-/// How a guest's memory is made readable during a pre-copy. A suspended guest is always mapped a batch at a time, for
-/// then each page is needed once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MapMode {
-    /// All of it at the start, in chunks, for all rounds. Frames that the guest gives back meanwhile stay charged to
-    /// it until the mapping is renewed, which happens as soon as it takes new ones; a PV guest cannot exchange its
-    /// frames (`XENMEM_exchange`) meanwhile.
-    #[default]
-    Full,
-    /// Each batch of pages when it is sent, as upstream does.
-    Batch,
-}
-
-impl FromStr for MapMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "full" => Ok(Self::Full),
-            "batch" => Ok(Self::Batch),
-            other => Err(format!("map mode {other:?} is neither full nor batch")),
-        }
-    }
-}
+use crate::MapMode;
 
 /// A Xen domain to be saved: HVM, PVH or 64-bit PV.
 #[derive(Debug)]

@@ -46,6 +46,16 @@ fn a_migration_without_live_moves_every_page() {
 }
 
 #[test]
+fn a_guest_that_is_mapped_by_batch_moves_every_page() {
+    let (here, there) = (World::new(), World::new());
+    here.start_guest("web", "64M", BUSY);
+    // Holes among the pages of a batch, and batches that do not begin at page 0.
+    here.run("xc-guest", ["balloon", "web", "40M"]).expect(0);
+    let (held, received) = migrate_and_hold(&here, &there, &["--live", "--map", "batch"]);
+    assert_eq!(held, received);
+}
+
+#[test]
 fn every_stop_policy_and_a_set_rate_move_every_page() {
     for policy in ["xen", "classic", "psc", "fni:n=2"] {
         let (here, there) = (World::new(), World::new());

@@ -79,7 +79,7 @@ fn check() -> ExitCode {
 
 fn open_source(args: &SaveArgs, session: &Session) -> Result<SaveWorld<XenSource, XenTracker>, BoxError> {
     let settings = settings()?;
-    let domain = XenSource::open(args.domid, settings.map.parse()?)?;
+    let domain = XenSource::open(args.domid, settings.map)?;
     let tracker = domain.tracker()?;
     abort_on_timeout(&settings, &session.abort);
     let options = save_options(&settings)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use engine::{Abort, BoxError, Context, Pfn, PfnSet, Source, SourceDomain, WallClock};
+use ffi::MapMode;
 use sim::Recording;
 
 use crate::domain_name::DomainName;
@@ -36,7 +37,7 @@ pub(crate) fn watch(
     abort: &Abort,
 ) -> Result<Recording, Error> {
     match domain {
-        DomainName::Host(name) => record(Process::attach(name)?.source(), how, abort),
+        DomainName::Host(name) => record(Process::attach(name, MapMode::default())?.source(), how, abort),
         DomainName::Xen(name) => xen::watch(name, settings, how, abort),
     }
 }

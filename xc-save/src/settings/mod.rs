@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
+use ffi::MapMode;
 use policy::{bandwidth, stop, units};
 
 use crate::progress::Style;
@@ -44,7 +45,7 @@ pub static MAX_DOWNTIME: Setting = Setting { key: "max_downtime", default: "", c
 pub static TIMEOUT: Setting = Setting { key: "timeout", default: "", check: time };
 /// What to do when it takes longer.
 pub static TIMEOUT_ACTION: Setting = Setting { key: "timeout_action", default: "abort", check: action };
-/// How a Xen guest's memory is made readable during a live copy.
+/// How the guest's memory is made readable during a live copy.
 pub static MAP: Setting = Setting { key: "map", default: "full", check: map_mode };
 /// How progress is shown.
 pub static PROGRESS: Setting = Setting { key: "progress", default: "auto", check: style };
@@ -119,8 +120,8 @@ pub struct Settings {
     pub timeout: Option<Duration>,
     /// What to do then.
     pub timeout_action: Action,
-    /// How a Xen guest is mapped: `full` or `batch`.
-    pub map: String,
+    /// How the guest is mapped.
+    pub map: MapMode,
     /// The command that reaches another host; empty when the host is the command.
     pub ssh: String,
     /// The command that receives the guest there.
@@ -155,7 +156,7 @@ impl From<&Values> for Settings {
             max_downtime: units::duration(values.text(&MAX_DOWNTIME)),
             timeout: units::duration(values.text(&TIMEOUT)),
             timeout_action: read_action(values.text(&TIMEOUT_ACTION)).unwrap_or(Action::Abort),
-            map: values.text(&MAP).to_owned(),
+            map: values.text(&MAP).parse().unwrap_or_default(),
             ssh: values.text(&SSH).to_owned(),
             receiver: values.text(&RECEIVER).to_owned(),
             xl: values.text(&XL).into(),
@@ -231,7 +232,7 @@ fn read_action(text: &str) -> Option<Action> {
 }
 
 fn map_mode(text: &str) -> Result<(), String> {
-    if matches!(text, "full" | "batch") { Ok(()) } else { Err("not full or batch".into()) }
+    text.parse::<MapMode>().map(|_| ()).map_err(|_| "not full or batch".into())
 }
 
 fn style(text: &str) -> Result<(), String> {

@@ -2,8 +2,9 @@
 //! For PV and PVH guests, whose state is all in it.
 
 use engine::{Abort, Context, Source, SourceDomain, StreamSink, Toolstack};
+use ffi::MapMode;
 use ffi::link::SendLink;
-use ffi::xen::{MapMode, XenSource, XenToolstack};
+use ffi::xen::{XenSource, XenToolstack};
 use sim::Recording;
 
 use super::Attached;
@@ -41,8 +42,7 @@ fn send(
     link: &mut SendLink,
     toolstack: &mut XenToolstack,
 ) -> Result<(), Error> {
-    let map: MapMode = run.job.settings.map.parse().map_err(|fault: String| Error::Xen(fault.into()))?;
-    let mut guest = XenSource::open(domain.found.id, map).map_err(xen)?;
+    let mut guest = XenSource::open(domain.found.id, run.job.settings.map).map_err(xen)?;
     let mut tracker = guest.tracker().map_err(xen)?;
     let kind = guest.header().kind;
     let (mut options, mut audience) = (run.options(link)?, run.audience());
