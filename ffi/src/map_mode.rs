@@ -1,3 +1,5 @@
+//! How a guest is mapped.
+
 use std::str::FromStr;
 
 /// How a guest's memory is made readable during a pre-copy. A suspended Xen domain is always mapped a batch at a time, for
