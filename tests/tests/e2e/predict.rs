@@ -60,23 +60,37 @@ fn a_recorded_guest_runs_on_and_its_file_predicts() {
     assert_eq!(chosen["rounds"]["most"], 2.0);
 }
 
-#[test]
-fn a_guest_is_predicted_as_it_then_moves() {
+/// What is said of a guest, and what `--stats` says when it then moves at 200 Mbit/s.
+fn predict_and_move() -> (Value, Value) {
     let (here, there) = (World::new(), World::new());
     here.start_guest("web", "32M", BUSY);
     let way = ["--stop", "fni:n=3", "--bandwidth", "fixed:rate=200M"];
-    let predicted = ["predict", "--for", "4s", "--link-rate", "10G", "--json", "host:web"];
+    // Many moments: where the guest is at the start decides how much is skipped, and so by a factor of two what goes.
+    let predicted = ["predict", "--for", "4s", "--starts", "40", "--link-rate", "10G", "--json", "host:web"];
     let forecast = here.run("xc-migrate", predicted.iter().chain(&way)).expect(0).stdout;
-    let forecast: Value = serde_json::from_str(&forecast).unwrap();
     assert_untouched(&here);
     let (stats, command) = (path(&here, "stats"), receiver(&there, ""));
     let moved = ["--stats", &stats, "-s", "", "host:web", &command];
     here.run("xc-migrate", way.iter().chain(&moved)).expect(0);
-    let save = &serde_json::from_slice::<Value>(&fs::read(stats).unwrap()).unwrap()["save"];
+    let stats: Value = serde_json::from_slice(&fs::read(stats).unwrap()).unwrap();
+    (serde_json::from_str(&forecast).unwrap(), stats["save"].clone())
+}
+
+/// Whether the rate was held. A round that takes longer for want of a processor finds more pages dirty than it can be known
+/// to.
+fn kept_its_rate(save: &Value) -> bool {
+    let rate = |round: &Value| round["bytes"].as_f64().unwrap() * 8.0 / round["duration"].as_f64().unwrap();
+    save["rounds"].as_array().unwrap().iter().all(|round| rate(round) > 0.97 * 200e6)
+}
+
+#[test]
+fn a_guest_is_predicted_as_it_then_moves() {
+    let undisturbed = (0..5).map(|_| predict_and_move()).find(|(_, save)| kept_its_rate(save));
+    let (forecast, save) = undisturbed.expect("the machine was too busy, five times");
     let chosen = &forecast["policies"][0];
     let bytes_of = |which: &str| chosen["bytes"][which].as_f64().unwrap();
     // Four seconds are longer than the migration takes, so nothing is replayed twice. The guest's rate and the link's are
-    // set, so what goes hangs on where in its circle the guest is at the start, not on how busy this machine is.
+    // set, so what goes hangs on where in its circle the guest is at the start.
     let bytes = save["bytes"].as_f64().unwrap();
     let (least, most) = (bytes_of("least"), bytes_of("most"));
     assert!((0.9 * least..1.1 * most).contains(&bytes), "{bytes}: {forecast:#} {save:#}");
