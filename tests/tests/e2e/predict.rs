@@ -90,10 +90,10 @@ fn a_guest_is_predicted_as_it_then_moves() {
     let chosen = &forecast["policies"][0];
     let bytes_of = |which: &str| chosen["bytes"][which].as_f64().unwrap();
     // Four seconds are longer than the migration takes, so nothing is replayed twice. The guest's rate and the link's are
-    // set, so what goes hangs on where in its circle the guest is at the start.
+    // set, so what goes hangs on where in its circle the guest is at the start; and on a busy machine, on how far it got.
     let bytes = save["bytes"].as_f64().unwrap();
     let (least, most) = (bytes_of("least"), bytes_of("most"));
-    assert!((0.9 * least..1.1 * most).contains(&bytes), "{bytes}: {forecast:#} {save:#}");
+    assert!((0.8 * least..1.25 * most).contains(&bytes), "{bytes}: {forecast:#} {save:#}");
     assert_eq!(chosen["rounds"]["median"], save["rounds"].as_array().unwrap().len() as f64);
 }
 
