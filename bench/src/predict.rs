@@ -6,8 +6,8 @@
 //! first round and behind it, it is that of the very turn that is predicted, for it differs from turn to turn, and so is the
 //! time in which the link runs empty before the guest is stopped; the time of a harvest and the goodput while the guest
 //! stands still are medians over all migrations of a guest of that size on that link, and the overheads are medians over
-//! those of the other guests. What the models then say is how many rounds
-//! there are, what they send, and how long that takes.
+//! those of the other guests. What the models then say is how many rounds there are, what they send, and how long that
+//! takes.
 
 use std::sync::Arc;
 use std::time::Duration;

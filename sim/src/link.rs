@@ -104,8 +104,10 @@ pub struct SimLink {
     bits_per_second: Option<u64>,
     traffic: Option<Traffic>,
     fresh: Fresh,
-    /// How long after it was accepted a byte is delivered, and when the last one is.
-    late: (Duration, Duration),
+    /// How long after it was accepted a byte is delivered.
+    late_by: Duration,
+    /// When the last one is.
+    delivered_at: Duration,
     /// What rounding to whole nanoseconds left over, in nanoseconds times bits a second.
     owed: u128,
     /// How many more bytes it accepts.
@@ -131,7 +133,8 @@ impl SimLink {
             bits_per_second: None,
             traffic: None,
             fresh: Fresh { bytes: 0, bits_per_second: u64::MAX },
-            late: (Duration::ZERO, Duration::ZERO),
+            late_by: Duration::ZERO,
+            delivered_at: Duration::ZERO,
             owed: 0,
             room: u64::MAX,
         }
@@ -170,7 +173,7 @@ impl SimLink {
     /// The same link through buffers: it delivers each byte this long after it has accepted it.
     #[must_use]
     pub fn late_by(self, delay: Duration) -> Self {
-        Self { late: (delay, Duration::ZERO), ..self }
+        Self { late_by: delay, ..self }
     }
 
     /// The same link with others' traffic on it, which goes first. Without a rate there is room for all.
@@ -206,7 +209,7 @@ impl SimLink {
     fn taken(&mut self, bytes: u64, offered: u64) -> io::Result<()> {
         self.room -= bytes;
         self.pass_time(bytes);
-        self.late.1 = self.clock.now() + self.late.0;
+        self.delivered_at = self.clock.now() + self.late_by;
         if bytes == offered { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 
@@ -260,8 +263,7 @@ impl Link for SimLink {
     }
 
     fn undelivered(&self) -> Undelivered {
-        let (_, delivered) = self.late;
-        Undelivered { in_flight: u64::from(self.clock.now() < delivered), unread: 0 }
+        Undelivered { in_flight: u64::from(self.clock.now() < self.delivered_at), unread: 0 }
     }
 }
 
