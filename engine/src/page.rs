@@ -1,5 +1,6 @@
 //! A page of a guest that may be writing to it right now.
 
+use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use stream::PAGE_SIZE;
@@ -30,6 +31,11 @@ impl GuestPage {
         for (word, bytes) in self.0.iter().zip(out.as_chunks_mut::<8>().0) {
             *bytes = word.load(Ordering::Relaxed).to_ne_bytes();
         }
+    }
+
+    /// Reads a word of it, so that its memory is mapped.
+    pub fn touch(&self) {
+        black_box(self.0[0].load(Ordering::Relaxed));
     }
 
     /// Where the page is in this process, for a system call that reads it.

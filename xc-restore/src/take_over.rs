@@ -47,7 +47,7 @@ pub fn take_over(
     link: &mut impl Dialogue,
     start: impl FnOnce() -> Result<(), NotStarted>,
 ) -> Result<(), Error> {
-    be_prompt();
+    let _prompt = be_prompt();
     link.tell(COMPLETE).map_err(Error::NotGiven)?;
     expect(link, PERMISSION, DECIDE_WITHIN).map_err(Error::NotGiven)?;
     link.ignore_abort();

@@ -20,7 +20,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use engine::{Abort, BoxError};
-use ffi::scheduler::be_prompt;
 use stream::xl::handshake::{COMPLETE, PERMISSION, REPORT, STATUS_RUNNING};
 use thiserror::Error;
 
@@ -90,7 +89,6 @@ pub enum Error {
 /// # Errors
 /// Says with whom the guest is: see each [`enum@Error`].
 pub fn hand_over(link: &mut impl Dialogue, guest: &mut impl Departing, abort: &Abort) -> Result<(), Error> {
-    be_prompt();
     expect(link, COMPLETE, COMPLETE_WITHIN).map_err(|cause| match abort.reason() {
         Some(reason) => Error::Aborted(reason.into()),
         None => Error::NotTaken(cause),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine::{Abort, Clock, Context, Link, SaveOptions, SaveReport, StreamSink, WallClock};
 use ffi::link::{ReceiveLink, SendLink, open_command, open_send};
+use ffi::scheduler::be_prompt;
 use ffi::signals::abort_on_signals;
 use policy::SpecError;
 use policy::bandwidth::Metered;
@@ -53,7 +54,9 @@ pub(crate) struct Run<'a> {
     /// The Xen domain that is moved, once it is found.
     pub(crate) domain: Option<Attached>,
     pub(crate) report: Option<SaveReport>,
-    /// When the target said that the guest runs, on the clock of the report.
+    /// When the save began, on this clock: the times of its report count from there.
+    pub(crate) began: Duration,
+    /// When the target said that the guest runs.
     pub(crate) running: Option<Duration>,
 }
 
@@ -66,6 +69,7 @@ impl<'a> Run<'a> {
             register: None,
             domain: None,
             report: None,
+            began: Duration::ZERO,
             running: None,
         }
     }
@@ -146,6 +150,7 @@ impl<'a> Run<'a> {
     fn send(&mut self, guest: &mut impl Guest, link: &mut SendLink) -> Result<(), Error> {
         let before = envelope::before(guest.config(self.job.config.as_deref())?)?;
         link.send(&before, &[]).map_err(|cause| self.heard(Error::Send(cause)))?;
+        self.began = self.clock.now();
         let report = self.save(guest, link)?;
         self.report = Some(report);
         let after = envelope::after()?;
@@ -190,16 +195,26 @@ impl<'a> Run<'a> {
     /// The target has it all: it gets the guest, or says that it does not want it.
     fn give(&mut self, mut guest: impl Guest, mut link: SendLink) -> Result<String, Error> {
         let mut handed = Handed { guest: &mut guest, register: self.register.as_ref() };
-        hand_over(&mut link, &mut handed, &self.abort).map_err(|error| match error {
-            crate::hand_over::Error::NotGiven(_) => self.heard(error.into()),
-            error => error.into(),
-        })?;
-        self.running = Some(self.clock.now());
+        self.running = Some(self.hand_over(&mut link, &mut handed)?);
         tracing::info!("the target runs the guest");
         if self.job.afterwards != Afterwards::Hold {
             guest.destroy().map_err(|cause| Error::Aftermath("ended", cause.into()))?;
         }
         Ok(places::given(self.job))
+    }
+
+    /// Hands the suspended guest over; returns when the target said that it runs.
+    pub(crate) fn hand_over(
+        &self,
+        link: &mut impl Dialogue,
+        guest: &mut impl Departing,
+    ) -> Result<Duration, Error> {
+        let _prompt = be_prompt();
+        hand_over(link, guest, &self.abort).map_err(|error| match error {
+            crate::hand_over::Error::NotGiven(_) => self.heard(error.into()),
+            error => error.into(),
+        })?;
+        Ok(self.clock.now())
     }
 
     /// The guest is in a file, or went into a pipe that gives no answer.
@@ -235,7 +250,7 @@ impl<'a> Run<'a> {
     fn tell(&mut self, ending: &Ending) {
         let report = &self.job.settings.report;
         if let (Some(save), true, None) = (&self.report, report.progress.is_for_people(), &ending.error) {
-            say(summary::table(save, self.running));
+            say(summary::table(save, self.running()));
         }
         if let Some(error) = &ending.error {
             say(format_args!("{}: {error}", self.job.command));
@@ -248,19 +263,24 @@ impl<'a> Run<'a> {
         say(&ending.place);
     }
 
+    /// When the target said that the guest runs, as the report counts.
+    fn running(&self) -> Option<Duration> {
+        Some(self.running?.saturating_sub(self.began))
+    }
+
     /// What cannot be written is said, and changes nothing about the guest.
     fn write_files(&self, ending: &Ending) {
-        let (report, save) = (&self.job.settings.report, self.report.as_ref());
+        let (report, save, running) = (&self.job.settings.report, self.report.as_ref(), self.running());
         if let Some(path) = &report.stats {
-            let written = stats::write(path, self.job, ending, save, self.running);
+            let written = stats::write(path, self.job, ending, save, running);
             complain(self.job.command, "the statistics", path, written);
         }
         if let Some(path) = &report.metrics {
             let ended = metrics::Ended {
                 exit: ending.exit,
                 bytes: save.map_or(0, |save| save.bytes),
-                total: self.running.or_else(|| Some(save?.total)),
-                downtime: stats::downtime(save, self.running),
+                total: running.or_else(|| Some(save?.total)),
+                downtime: stats::downtime(save, running),
             };
             let written = metrics::write_end(path, &self.job.domain.to_string(), &ended);
             complain(self.job.command, "the metrics", path, written);

@@ -38,7 +38,7 @@ struct Stats<'a> {
     place: &'a str,
     /// What the engine did; null when it did not get to the end.
     save: Option<&'a SaveReport>,
-    /// When the target said that the guest runs, seconds from the start; null when nobody said so.
+    /// When the target said that the guest runs, seconds from the start of the save; null when nobody said so.
     running: Option<f64>,
     /// From the guest's stop until the target said that it runs, seconds.
     downtime: Option<f64>,

@@ -32,7 +32,7 @@ pub fn adopt() -> Result<(), Error> {
     let parent = server.number();
     machine.lock().controller = Some(parent);
     // The word that the guest runs must not wait for a processor behind the guest.
-    be_prompt();
+    let _prompt = be_prompt();
     server.serve(parent, cord);
     // The server itself holds a sender, so this ends only by a message.
     let _ = ended.recv();
@@ -46,6 +46,7 @@ pub fn adopt() -> Result<(), Error> {
 pub fn run_here(config: GuestConfig, paused: bool, ready: impl FnOnce()) -> Result<(), Error> {
     let (machine, listener) = create(&Host::from_env(), config)?;
     machine.start(&mut machine.lock(), paused)?;
+    machine.lock().go();
     let (_server, ended) = Server::start(machine, listener)?;
     ready();
     let _ = ended.recv();

@@ -129,6 +129,8 @@ impl Drop for Hold {
             gate.origin_ns.store(monotonic_ns().wrapping_sub(stopped_at), Ordering::Relaxed);
         }
         gate.closed.store(false, Ordering::Release);
+        // Who wakes up under the lock goes to sleep again at once, and then has had its turn on the processor.
+        drop(state);
         gate.changed.notify_all();
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Control {
     /// The connection that controls the guest.
     pub(super) controller: Option<u64>,
     incoming: Option<Hold>,
+    /// Of a guest that was told to start, until [`Control::go`].
+    starting: Option<Hold>,
     suspended: Option<(Hold, GuestState)>,
     paused: Option<Hold>,
     parked: Option<Hold>,
@@ -85,6 +87,7 @@ impl Machine {
             socket: Some(socket),
             controller: None,
             incoming: Some(incoming),
+            starting: None,
             suspended: None,
             paused: None,
             parked: None,
@@ -221,14 +224,18 @@ impl Machine {
         Ok(())
     }
 
-    /// An incoming guest takes its name and is a guest like any other.
+    /// An incoming guest takes its name and is a guest like any other; it runs from [`Control::go`] on.
     pub(super) fn start(&self, control: &mut Control, paused: bool) -> Result<(), Error> {
         if !control.loaded {
             return Err(Error::NotLoaded);
         }
         control.rename(&self.config.name)?;
         let hold = control.incoming.take();
-        control.paused = hold.filter(|_| paused);
+        if paused {
+            control.paused = hold;
+        } else {
+            control.starting = hold;
+        }
         Ok(())
     }
 
@@ -312,6 +319,11 @@ impl Control {
 
     fn is_running(&self) -> bool {
         self.status() == Status::Running && self.parked.is_none()
+    }
+
+    /// Lets a started guest run.
+    pub(super) fn go(&mut self) {
+        self.starting = None;
     }
 
     /// Ends the user's pause.

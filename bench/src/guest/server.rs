@@ -60,7 +60,7 @@ impl Server {
     /// Answers one connection until it ends.
     pub(super) fn serve(&self, number: u64, mut lines: Lines) {
         let mut after = After::Go;
-        while after == After::Go {
+        while after != After::End {
             let (reply, next) = match lines.receive::<Request>() {
                 Ok(Some(request)) => self.machine.handle(number, &request),
                 Ok(None) => break,
@@ -71,7 +71,11 @@ impl Server {
                 }
             };
             after = next;
-            if lines.send(&reply).is_err() {
+            let sent = lines.send(&reply);
+            if after == After::Start {
+                self.machine.lock().go();
+            }
+            if sent.is_err() {
                 break;
             }
         }

@@ -19,6 +19,8 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(super) enum After {
     /// It goes on.
     Go,
+    /// It lets the guest run. The word that it does is out by then: threads that run would hold it up.
+    Start,
     /// It ends.
     End,
 }
@@ -36,6 +38,7 @@ impl Machine {
         self.wake_balloon();
         match answer {
             Ok(Reply::Done) if self.has_ended() => (Reply::Done, After::End),
+            Ok(reply) if matches!(request, Request::Start { .. }) => (reply, After::Start),
             Ok(reply) => (reply, After::Go),
             Err(e) => (Reply::Refused { reason: e.chain() }, After::Go),
         }

@@ -64,7 +64,7 @@ impl Ticker {
     /// Ticks for as long as the process lives.
     pub(super) fn run(&self, gate: &Gate) {
         // Who measures a gap of milliseconds must not wait for a processor himself.
-        be_prompt();
+        let _prompt = be_prompt();
         loop {
             if gate.is_closed() {
                 gate.park();

@@ -21,6 +21,10 @@ use super::error::os;
 /// [`PAGE_SIZE`] as file offsets and addresses count.
 pub(super) const PAGE: u64 = PAGE_SIZE as u64;
 
+/// How many pages a fault on a file's page maps, those of the aligned window around it: Linux's `fault_around_bytes`
+/// (`mm/memory.c`), 64 KiB unless somebody set it in debugfs.
+const FAULT_AROUND: usize = 16;
+
 /// A memory file whose size can never change: whoever maps it cannot be killed by a `SIGBUS` of a file that
 /// another process cut off.
 #[derive(Debug)]
@@ -199,10 +203,11 @@ impl Mapping {
         self.advise(pages, MmapAdvise::MADV_POPULATE_WRITE).map_err(os(doing))
     }
 
-    /// Maps pages that have memory all at once, so that reading them does not fault for each few. It is only faster: what
-    /// cannot be had now comes, or fails, when it is read.
+    /// Maps pages that have memory, so that whoever reads them does not fault: one fault maps all pages around it.
+    /// `MADV_POPULATE_READ` would look at every page by itself, which takes three times as long.
     pub(super) fn map_for_reading(&self, pages: Range<u64>) {
-        let _ = self.advise(pages, MmapAdvise::MADV_POPULATE_READ);
+        let inside = &self.pages()[index(pages.start)..index(pages.end)];
+        inside.iter().step_by(FAULT_AROUND).for_each(GuestPage::touch);
     }
 
     /// Keeps pages in memory from their first touch on (true), or no longer (false).

@@ -17,9 +17,6 @@ use super::{GuestConfig, Host, HostError, HostTracker, P2m, TrackerChoice, conte
 /// converted legacy stream), and 4.17 is the release of Debian 12, whose format this is.
 const XEN: (u32, u32) = (4, 17);
 
-/// A run from this many pages on is mapped at once: a system call for fewer costs more than their faults.
-const LONG: u64 = 64;
-
 /// A guest under this process's control, in the parts that a save needs.
 ///
 /// When the last part is dropped, or the process dies, the guest runs on untracked, unless it was given away.
@@ -130,9 +127,7 @@ impl SourceDomain for HostSource {
             join(&mut runs, entry.pfn.0 - first);
         }
         // Here and not in the thread that writes, which has enough to do.
-        for run in runs.iter().filter(|run| run.end - run.start >= LONG) {
-            map.map_for_reading(run.clone());
-        }
+        runs.iter().for_each(|run| map.map_for_reading(run.clone()));
         Ok(HostBatch { map, entries, runs })
     }
 

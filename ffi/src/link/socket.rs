@@ -19,7 +19,7 @@ use nix::sys::socket::{
 };
 use nix::sys::stat::{Mode, fchmod};
 
-use super::wait::Wait;
+use super::{tcp, wait::Wait};
 
 /// A silent peer is probed after this many seconds,
 const KEEPALIVE_IDLE: u32 = 10;
@@ -68,6 +68,7 @@ fn connect_address(address: SocketAddr, wait: &Wait) -> io::Result<OwnedFd> {
         Err(Errno::EINPROGRESS | Errno::EALREADY) => Err(io::ErrorKind::WouldBlock.into()),
         result => Ok(result?),
     })?;
+    tcp::unpace_if_near(tcp.as_fd());
     Ok(tcp)
 }
 

@@ -1,7 +1,17 @@
-//! What TCP knows of the other end.
+//! What TCP knows of the path and of the other end, and what follows from it.
 
+use std::ffi::{OsStr, OsString};
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
+
+/// A path with a shorter round trip (microseconds) has no queues of others that a sender had to spare.
+const NEAR: u32 = 1000;
+/// How the names of the congestion controls begin that send at a pace of their own.
+const PACED: &str = "bbr";
+/// What Linux starts with, and lets every process choose.
+const UNPACED: &str = "cubic";
 
 /// A sender that waited for its receiver for less than this part of the time has one that keeps up.
 const KEEPS_UP: f64 = 0.1;
@@ -21,6 +31,21 @@ pub(super) fn unread_at_most(socket: BorrowedFd<'_>) -> u64 {
     if waited < KEEPS_UP { 0 } else { SMALLEST_TOLD + u64::from(info.tcpi_snd_wnd) }
 }
 
+/// Sends as fast as a near path takes it: there, the timers and small segments of a pace cost a third of the throughput
+/// that a processor is good for. Elsewhere, and where it cannot be changed, the machine's congestion control stays.
+pub(super) fn unpace_if_near(socket: BorrowedFd<'_>) {
+    let Some(info) = info(socket) else { return };
+    let control = getsockopt(&socket, sockopt::TcpCongestion).unwrap_or_default();
+    if paces_in_vain(&control, info.tcpi_rtt) {
+        // A kernel without the other one goes on as it was.
+        let _ = setsockopt(&socket, sockopt::TcpCongestion, &OsString::from(UNPACED));
+    }
+}
+
+fn paces_in_vain(control: &OsStr, round_trip: u32) -> bool {
+    round_trip < NEAR && control.as_encoded_bytes().starts_with(PACED.as_bytes())
+}
+
 /// `TCP_INFO` of linux/tcp.h; what an older kernel does not know is 0.
 fn info(socket: BorrowedFd<'_>) -> Option<libc::tcp_info> {
     // SAFETY: all zeros is a valid tcp_info: it has numbers only.
@@ -31,4 +56,33 @@ fn info(socket: BorrowedFd<'_>) -> Option<libc::tcp_info> {
     let answer =
         unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut info).cast(), &raw mut size) };
     (answer == 0).then_some(info)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    #[test]
+    fn only_a_pace_on_a_near_path_is_in_vain() {
+        assert!(paces_in_vain("bbr".as_ref(), 40));
+        assert!(paces_in_vain("bbr3\0\0".as_ref(), NEAR - 1));
+        assert!(!paces_in_vain("bbr".as_ref(), NEAR));
+        assert!(!paces_in_vain("reno".as_ref(), 40));
+    }
+
+    #[test]
+    fn the_loopback_is_near() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        // Where there is no BBR, or it is root's alone, this socket has none to lose.
+        let paced = setsockopt(&socket, sockopt::TcpCongestion, &OsString::from(PACED)).is_ok();
+        let before = getsockopt(&socket, sockopt::TcpCongestion).unwrap();
+        unpace_if_near(socket.as_fd());
+        let after = getsockopt(&socket, sockopt::TcpCongestion).unwrap();
+        assert!(!paces_in_vain(&after, 0), "{} {}", before.display(), after.display());
+        assert!(paced || after == before);
+    }
 }

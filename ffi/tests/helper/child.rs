@@ -78,7 +78,7 @@ fn perform(args: &[OsString]) -> Result<(), Error> {
         Invocation::Save(save_args) => {
             let clock = VirtualClock::new();
             let guest = guest(&clock);
-            let result = save(&save_args, |session| source(&guest, clock, save_args.live, session));
+            let result = save(&save_args, |_| source(&guest, clock, save_args.live));
             witness("tracking", &guest.is_tracking().to_string());
             witness("batches", &guest.batches_held().to_string());
             witness("guest", &format!("{:?}", guest.snapshot()));
@@ -109,14 +109,12 @@ fn source(
     guest: &SimGuest,
     clock: VirtualClock,
     live: bool,
-    session: &Session,
 ) -> Result<SaveWorld<HelpersSource, HelpersTracker>, BoxError> {
     match trouble().as_str() {
         "open" => return Err(std::io::Error::from_raw_os_error(libc::EACCES).into()),
         "stop" => guest.fail_at(FaultPoint::Stop, 1),
         _ => {}
     }
-    assert_eq!(session.abort.reason(), None);
     let (domain, tracker, _) = guest.split();
     let (stop, notes) = Witnessed::new(stop::by_name(STOP)?);
     let mut options = SaveOptions::live(Box::new(stop), bandwidth::by_name("unlimited")?);

@@ -236,6 +236,19 @@ fn statistics_fit_their_schema_however_it_ends() {
 }
 
 #[test]
+fn times_count_from_the_start_of_the_save() {
+    let (here, there) = (World::new(), World::new());
+    here.start_guest("web", "16M", BUSY);
+    let file = here.path("stats");
+    // Much longer than all the rest takes.
+    let late = format!("sleep 5; {}", receiver(&there, ""));
+    here.run("xc-migrate", ["--stats", file.to_str().unwrap(), "-s", "", "host:web", &late]).expect(0);
+    let stats: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let [running, downtime] = ["running", "downtime"].map(|name| stats[name].as_f64().unwrap());
+    assert!(downtime < running && running < 5.0, "{stats:#}");
+}
+
+#[test]
 fn progress_and_metrics_are_for_programs_too() {
     let (here, there) = (World::new(), World::new());
     here.start_guest("web", "32M", BUSY);

@@ -19,7 +19,7 @@
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use engine::{BoxError, Clock};
+use engine::BoxError;
 use ffi::link::{ReceiveLink, SendLink, forward};
 use ffi::xl::{DOOR_FD, Ends, TRANSPORT, transport};
 use stream::xl::Header;
@@ -28,7 +28,7 @@ use stream::{Fault, Input};
 
 use super::{Attached, attended, subcommand};
 use crate::control::Register;
-use crate::hand_over::{Departing, Dialogue, Error as HandOver, expect, hand_over};
+use crate::hand_over::{Departing, Dialogue, expect};
 use crate::run::Run;
 use crate::{Error, envelope, places};
 
@@ -72,11 +72,7 @@ fn carry(run: &mut Run<'_>, door: UnixStream, link: &mut SendLink) -> Result<boo
         return Ok(false);
     }
     let mut passing = Passing { xl: &mut xl, register: run.register.as_ref() };
-    hand_over(link, &mut passing, &run.abort).map_err(|error| match error {
-        HandOver::NotGiven(_) => run.heard(error.into()),
-        error => error.into(),
-    })?;
-    run.running = Some(run.clock.now());
+    run.running = Some(run.hand_over(link, &mut passing)?);
     // When `xl` does not hear it, the domain stays on the list, and that is seen.
     let _ = xl.tell(REPORT).and_then(|()| xl.tell(&[STATUS_RUNNING]));
     Ok(true)

@@ -105,8 +105,7 @@ fn attended(
         (away, ended, listener.join())
     });
     let heard = heard.map_err(|_| Error::Front(std::io::ErrorKind::Other.into()))?;
-    // The report's times count from the helper's start.
-    run.running = run.running.map(|at| at.saturating_sub(heard.began));
+    run.began = heard.began;
     if away? {
         run.report = heard.result.and_then(Result::ok);
         return Ok(true);
