@@ -6,28 +6,32 @@ type=$1 mem=${2:-32}
 
 save_restore() { # NAME SAVER RESTORER
     with "$2" xl save "$1" /tmp/s && with "$3" xl restore /tmp/s && whole "$1"
-    verdict $? "$1: save by $2, restore by $3"
-    # The runner looks at what ours wrote with verify-stream-v2, which needs Python.
-    if [ "$2-$3" = ours-stock ]; then mv /tmp/s "/share/out/$1.saved"; else rm -f /tmp/s; fi
-    exists "$1" || fresh "$1"
+}
+
+save_resume() { # NAME
+    with ours xl save -c "$1" /tmp/s && rm /tmp/s && whole "$1"
+}
+
+migrate() { # NAME [OPTION]
+    with ours xl migrate ${2:+"$2"} -s '' "$1" 'xl migrate-receive' && whole "$1"
 }
 
 for vcpus in 1 2; do
     n=$type$vcpus
     VCPUS=$vcpus mkguest "$n" "$type" "$mem" fill=2048 dirty=256
     fresh "$n" || give_up "$n: start of the guest"
-    save_restore "$n" ours stock
-    save_restore "$n" stock ours
-    save_restore "$n" ours ours
-    with ours xl save -c "$n" /tmp/s && rm /tmp/s && whole "$n"
-    verdict $? "$n: save -c by ours, and resume"
+    try "$n" "save by ours, restore by stock" save_restore "$n" ours stock
+    # The runner looks at what ours wrote with verify-stream-v2, which needs Python.
+    mv /tmp/s "/share/out/$n.saved"
+    try "$n" "save by stock, restore by ours" save_restore "$n" stock ours
+    try "$n" "save by ours, restore by ours" save_restore "$n" ours ours
+    rm -f /tmp/s
+    try "$n" "save -c by ours, and resume" save_resume "$n"
     for map in full batch; do
         export XC_MIGRATE_MAP=$map
-        with ours xl migrate -s '' "$n" 'xl migrate-receive' && whole "$n"
-        verdict $? "$n: live migration, map $map"
+        try "$n" "live migration, map $map" migrate "$n"
     done
-    with ours xl migrate --debug -s '' "$n" 'xl migrate-receive' && whole "$n"
-    verdict $? "$n: live migration under load, compared (--debug)"
+    try "$n" "live migration under load, compared (--debug)" migrate "$n" --debug
     xl destroy "$n"
 done
 end_cases
