@@ -20,6 +20,7 @@ use sim::{
 };
 
 use crate::Error;
+use crate::bed::BURST;
 use crate::plan::{Cell, Model};
 use crate::run::{Measured, RoundRow, Run, recording};
 use crate::statistics::median;
@@ -65,15 +66,15 @@ pub struct Calibration {
 /// Whether the models are for such a cell: a guest that runs, over a link that has a rate.
 #[must_use]
 pub fn is_predictable(cell: &Cell) -> bool {
-    cell.world == "host" && cell.link != "loopback" && cell.rate().is_some()
+    cell.is_ours() && cell.link != "loopback" && cell.rate().is_some()
 }
 
 impl Calibration {
-    /// For a turn of a cell, from itself and from the run's others of the same link, memory and map; nothing if it had no
-    /// rounds.
+    /// For a turn of a cell, from itself and from the run's others of the same world, link, memory and map; nothing if it
+    /// had no rounds.
     fn of(run: &Run, cell: &Cell, turn: &Measured) -> Result<Option<Self>, Error> {
         let alike = |other: &Cell| {
-            other.world == "host"
+            other.world == cell.world
                 && other.link == cell.link
                 && other.memory == cell.memory
                 && other.map == cell.map
@@ -140,7 +141,7 @@ const MANY: u64 = 4096;
 /// page; nothing if hardly anything was sent then.
 fn still_speed(measured: &Measured, harvest: f64) -> Option<f64> {
     let pages = measured.last_pages.filter(|&pages| pages >= MANY)?;
-    Some(speed(pages as f64 * PAGE_ON_WIRE, measured.downtime? - harvest))
+    Some(speed(pages as f64 * PAGE_ON_WIRE, measured.downtime? - harvest + BURST.as_secs_f64()))
 }
 
 /// What a downtime took beside its harvest and its pages, if those were few.
@@ -159,9 +160,10 @@ fn speed(bytes: f64, time: f64) -> f64 {
     bytes * BITS / time.max(SHORTEST)
 }
 
-/// How long so many pages take at this speed, bit/s.
+/// How long so many pages take at this speed, bit/s. The link has run empty before, and then its shaper lets a burst through
+/// at once.
 fn takes(pages: u64, speed: f64) -> f64 {
-    pages as f64 * PAGE_ON_WIRE * BITS / speed
+    (pages as f64 * PAGE_ON_WIRE * BITS / speed - BURST.as_secs_f64()).max(0.0)
 }
 
 /// What a model says of a cell of a run: the median over what it says of each turn; nothing if nothing was measured, or
@@ -290,6 +292,15 @@ mod tests {
         let said = Guest::Avg(25_000.0).predict(&cell("idle"), &FROM).unwrap();
         assert_eq!(said, at(5_000));
         assert_ne!(said, at(0), "it does not matter here");
+    }
+
+    #[test]
+    fn a_burst_of_the_link_takes_no_time() {
+        let (speed, burst) = (10e9, BURST.as_secs_f64());
+        let pages = |time: f64| whole(time * speed / BITS / PAGE_ON_WIRE);
+        assert_eq!(takes(pages(0.9 * burst), speed), 0.0);
+        let five = takes(pages(6.0 * burst), speed);
+        assert!((five / burst - 5.0).abs() < 0.01, "{five}");
     }
 
     #[test]

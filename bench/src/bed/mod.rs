@@ -23,6 +23,7 @@ use crate::Error;
 
 pub use link_spec::LinkSpec;
 pub use namespace::NetNs;
+pub(crate) use network::BURST;
 pub use network::{Buffers, Network};
 pub use others::Others;
 pub use path::PathFacts;

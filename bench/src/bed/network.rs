@@ -19,7 +19,7 @@ const TARGET: &str = "10.213.0.2";
 const PREFIX: u32 = 30;
 /// How long the shaper may send above its rate. Much longer, and a round of a few pages would see no shaper at all;
 /// much shorter, and its timer is too coarse for 10 Gbit/s.
-const BURST: Duration = Duration::from_millis(1);
+pub(crate) const BURST: Duration = Duration::from_millis(1);
 /// How long a frame may wait in the shaper's queue before it is dropped.
 const LATENCY: Duration = Duration::from_millis(20);
 /// Bits in a byte.

@@ -37,7 +37,7 @@ impl Cell {
     /// # Errors
     /// The first one that cannot.
     pub fn check(&self) -> Result<(), Error> {
-        let world: World = self.world.parse()?;
+        self.world.parse::<World>()?;
         self.link()?;
         self.pages()?;
         workload::by_name(&self.workload, 1)?;
@@ -45,7 +45,7 @@ impl Cell {
             let text = self.map.clone();
             return Err(Error::Spec { what: "map", text, expected: "full or batch" });
         }
-        if !matches!(world, World::Host(_)) && self.workload != "idle" {
+        if !self.is_ours() && self.workload != "idle" {
             return Err(Error::Refused(format!("{self}: only the host world has a guest that runs")));
         }
         Ok(())
@@ -86,6 +86,12 @@ impl Cell {
             return Some(0.0);
         }
         spec.take("rate", "a number", |text| text.parse().ok()).ok().flatten()
+    }
+
+    /// Whether a guest of ours is moved, by our own programs.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self.world.parse(), Ok(World::Host(_)))
     }
 
     /// The value of an axis.

@@ -65,7 +65,7 @@ impl Model {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Matrix {
-    /// Who moves the memory: `host`, `ideal-cold`, `ideal-warm`, `qemu`, `qemu-multifd-N`.
+    /// Who moves the memory: `host`, `ideal-cold`, `ideal-warm`, `qemu`, `qemu-multifd-N`, `qemu-warm`…
     #[serde(default = "host")]
     pub world: Vec<String>,
     /// The guest's memory, `512M`.

@@ -155,7 +155,7 @@ impl Curve {
 /// Dirty pages after each round, of the first turn.
 pub(super) fn of_rounds(run: &Run) -> Result<Vec<Figure>, Error> {
     let group = |cell: &Cell| [cell.memory.clone(), cell.link.clone()];
-    let busy = |cell: &Cell| cell.world == "host" && cell.workload != "idle";
+    let busy = |cell: &Cell| cell.is_ours() && cell.workload != "idle";
     let mut figures = Vec::new();
     for axes in distinct(run.measured(busy).map(|(row, _)| group(&row.cell))) {
         let first = run.measured(busy).filter(|(row, _)| row.turn == 1 && group(&row.cell) == axes);

@@ -102,7 +102,7 @@ pub(super) fn predictions(sweeps: &[Sweep]) -> Table {
             [Some(measured), models[0], models[1]].map(show)
         };
         let total = figures(point.total, |p| p.total, 1.0, 2);
-        let downtime = figures(point.downtime, |p| p.downtime, MS, 0);
+        let downtime = figures(point.downtime, |p| p.downtime, MS, 1);
         let axes = [memory.clone(), link.clone(), format!("{:.0}", point.rate)];
         axes.into_iter().chain(total).chain(downtime).collect()
     };
@@ -119,11 +119,10 @@ pub(super) fn predictions(sweeps: &[Sweep]) -> Table {
 /// Our goodput over that of others, in pairs of the same turn.
 pub(super) fn ratios(run: &Run) -> Table {
     let cells = cells(run);
-    let is_ours = |cell: &Cell| cell.world.starts_with("host");
     let is_warm = |cell: &Cell| cell.world.ends_with("-warm");
-    let ours = cells.iter().filter(|cell| is_ours(cell) && cell.workload == "idle");
+    let ours = cells.iter().filter(|cell| cell.is_ours() && cell.workload == "idle");
     let alike = |a: &Cell, b: &Cell| {
-        a.memory == b.memory && a.link == b.link && is_warm(a) == is_warm(b) && !is_ours(b)
+        a.memory == b.memory && a.link == b.link && is_warm(a) == is_warm(b) && !b.is_ours()
     };
     let row = |our: &Cell, other: &Cell| {
         let ratio = paired(run, our, other)?;

@@ -77,7 +77,7 @@ pub fn receive(
     taken().map_err(|cause| Error::io("receive a copy", cause))
 }
 
-/// Is the sender; returns the time from connecting to the receiver's answer, seconds. `ready` is called before that.
+/// Is the sender; returns the time from connecting to the receiver's answer, seconds.
 ///
 /// # Errors
 /// When there is no memory or the connection fails.

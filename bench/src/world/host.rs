@@ -99,11 +99,12 @@ fn beforehand(cell: &Cell, temperature: Temperature, dir: &Path) -> Result<Optio
 
 pub(super) fn measure(cell: &Cell, temperature: Temperature, network: &Network) -> Result<Measured, Error> {
     let files = TempDir::new_in("/run").map_err(|cause| Error::io("make a directory in /run", cause))?;
-    let _source = start_guest(cell)?;
     let config = beforehand(cell, temperature, files.path())?;
     let sent_before = network.sent()?;
     let cpu_before = children_seconds();
+    // Before the guest: the models know how long that runs until it is moved, and to take memory takes a while.
     let (receiver, port) = Receiver::start(network, config.as_deref())?;
+    let _source = start_guest(cell)?;
     let stats = files.path().join("save");
     save(cell, network, port, &stats)?;
     let _target = Guest(guest_host(), THERE);

@@ -24,29 +24,37 @@ pub enum World {
     Host(Temperature),
     /// A plain TCP copy of as many pages of the same content.
     Ideal(Temperature),
-    /// A stopped guest of QEMU, by this many multifd channels; by none, its plain stream.
-    Qemu(Option<u8>),
+    /// A stopped guest of QEMU, into memory that was taken beforehand (warm) or not (cold), by this many multifd channels;
+    /// by none, its plain stream.
+    Qemu(Temperature, Option<u8>),
 }
 
 impl FromStr for World {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let expected = "host, host-warm, ideal-cold, ideal-warm, qemu or qemu-multifd-N (N from 1 to 16)";
+        let expected = "host, host-warm, ideal-cold, ideal-warm, qemu[-multifd-N][-warm] (N from 1 to 16)";
         let bad = || Error::Spec { what: "world", text: text.to_owned(), expected };
         match text {
             "host" => Ok(Self::Host(Temperature::Cold)),
             "host-warm" => Ok(Self::Host(Temperature::Warm)),
             "ideal-cold" => Ok(Self::Ideal(Temperature::Cold)),
             "ideal-warm" => Ok(Self::Ideal(Temperature::Warm)),
-            "qemu" => Ok(Self::Qemu(None)),
-            _ => {
-                let channels =
-                    text.strip_prefix("qemu-multifd-").and_then(|n| n.parse().ok()).ok_or_else(bad)?;
-                if (1..=16).contains(&channels) { Ok(Self::Qemu(Some(channels))) } else { Err(bad()) }
-            }
+            _ => qemu(text).ok_or_else(bad),
         }
     }
+}
+
+fn qemu(text: &str) -> Option<World> {
+    let (how, temperature) = match text.strip_suffix("-warm") {
+        Some(how) => (how, Temperature::Warm),
+        None => (text, Temperature::Cold),
+    };
+    if how == "qemu" {
+        return Some(World::Qemu(temperature, None));
+    }
+    let channels = how.strip_prefix("qemu-multifd-")?.parse().ok()?;
+    (1..=16).contains(&channels).then_some(World::Qemu(temperature, Some(channels)))
 }
 
 impl fmt::Display for World {
@@ -55,8 +63,11 @@ impl fmt::Display for World {
             Self::Host(Temperature::Cold) => write!(f, "host"),
             Self::Host(Temperature::Warm) => write!(f, "host-warm"),
             Self::Ideal(temperature) => write!(f, "ideal-{temperature}"),
-            Self::Qemu(None) => write!(f, "qemu"),
-            Self::Qemu(Some(channels)) => write!(f, "qemu-multifd-{channels}"),
+            Self::Qemu(temperature, channels) => {
+                write!(f, "qemu")?;
+                channels.iter().try_for_each(|channels| write!(f, "-multifd-{channels}"))?;
+                write!(f, "{}", if *temperature == Temperature::Warm { "-warm" } else { "" })
+            }
         }
     }
 }
@@ -69,7 +80,7 @@ pub fn measure(cell: &Cell, network: &Network) -> Result<Measured, Error> {
     match cell.world.parse()? {
         World::Host(temperature) => host::measure(cell, temperature, network),
         World::Ideal(temperature) => copier::measure(cell, temperature, network),
-        World::Qemu(channels) => qemu::measure(cell, channels, network),
+        World::Qemu(temperature, channels) => qemu::measure(cell, temperature, channels, network),
     }
 }
 
@@ -79,9 +90,13 @@ mod tests {
 
     #[test]
     fn every_world_is_read_and_shown_alike() {
-        for text in ["host", "host-warm", "ideal-cold", "ideal-warm", "qemu", "qemu-multifd-4"] {
+        let ours_and_ideal = ["host", "host-warm", "ideal-cold", "ideal-warm"];
+        let peers = ["qemu", "qemu-warm", "qemu-multifd-4", "qemu-multifd-4-warm"];
+        for text in ours_and_ideal.into_iter().chain(peers) {
             assert_eq!(text.parse::<World>().unwrap().to_string(), text);
         }
-        assert!("qemu-multifd-0".parse::<World>().is_err() && "mars".parse::<World>().is_err());
+        for text in ["qemu-multifd-0", "qemu-warm-multifd-4", "qemu-", "mars"] {
+            text.parse::<World>().unwrap_err();
+        }
     }
 }

@@ -12,6 +12,7 @@ use ffi::host::PlainMemory;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::Temperature;
 use super::host::{spawn, traffic};
 use super::qmp::Qmp;
 use crate::bed::Network;
@@ -43,15 +44,21 @@ impl Drop for Vm {
     }
 }
 
-pub(super) fn measure(cell: &Cell, channels: Option<u8>, network: &Network) -> Result<Measured, Error> {
+pub(super) fn measure(
+    cell: &Cell,
+    temperature: Temperature,
+    channels: Option<u8>,
+    network: &Network,
+) -> Result<Measured, Error> {
     let files = TempDir::new_in("/run").map_err(|cause| Error::io("make a directory in /run", cause))?;
     let memory = memory_file(files.path(), cell.pages()?)?;
     let (pages, size) = (cell.pages()?, cell.pages()? * engine::PAGE_SIZE as u64);
     let with_memory =
         format!("memory-backend-file,id=mem,size={size},share=on,mem-path={}", memory.display());
     let mut source = network.source.inside(|| start(files.path(), "source", size, &with_memory, false))?;
-    // As cold as a new guest of ours: a memory file that nobody has touched.
-    let fresh = format!("memory-backend-memfd,id=mem,size={size},share=on");
+    // The same kind of memory as a new guest of ours: a memory file that nobody has touched, or that QEMU touched first.
+    let touched = if temperature == Temperature::Warm { "on" } else { "off" };
+    let fresh = format!("memory-backend-memfd,id=mem,size={size},share=on,prealloc={touched}");
     let mut target = network.target.inside(|| start(files.path(), "target", size, &fresh, true))?;
     for vm in [&mut source, &mut target] {
         configure(&mut vm.qmp, channels)?;
