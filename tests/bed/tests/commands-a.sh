@@ -21,7 +21,7 @@ port=7001
 for type in pv pvh; do
     send $type-ours $type xc-migrate $type-ours tcp://10.77.0.2:$port
     send $type-stock $type xc-migrate -s '' $type-stock "xenbed-connect 10.77.0.2 $((port + 1000))"
-    send $type-theirs $type with stock xl migrate -s '' $type-theirs "xenbed-connect 10.77.0.2 $((port + 2000))"
+    send $type-theirs $type migrate_with stock $type-theirs "xenbed-connect 10.77.0.2 $((port + 2000))"
     port=$((port + 1))
 done
 end_cases

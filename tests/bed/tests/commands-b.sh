@@ -16,10 +16,10 @@ arrived() {
 patience=900
 t timeout $patience xc-restore tcp://0.0.0.0:7001 & pv_ours=$!
 with stock timeout $patience nc -l -p 8001 -e xl migrate-receive & pv_stock=$!
-t timeout $patience nc -l -p 9001 -e xc-migrate-receive & pv_theirs=$!
+received_from stock $patience nc -l -p 9001 -e xc-migrate-receive & pv_theirs=$!
 t timeout $patience xc-restore tcp://0.0.0.0:7002 & pvh_ours=$!
 with stock timeout $patience nc -l -p 8002 -e xl migrate-receive & pvh_stock=$!
-t timeout $patience nc -l -p 9002 -e xc-migrate-receive & pvh_theirs=$!
+received_from stock $patience nc -l -p 9002 -e xc-migrate-receive & pvh_theirs=$!
 arrived pv-ours $pv_ours
 arrived pv-stock $pv_stock
 arrived pv-theirs $pv_theirs

@@ -76,7 +76,7 @@ ends 0 xc-migrate -s '' "$n" xc-migrate-receive && last_line "$n runs on the tar
 verdict $? "$n: xc-migrate to xc-migrate-receive"
 ends 0 xc-migrate -s '' "$n" 'LIBXL_SAVE_HELPER=/usr/lib/xen-4.17/bin/libxl-save-helper xl migrate-receive' && alone
 verdict $? "$n: xc-migrate to xl migrate-receive"
-with stock xl migrate -s '' "$n" xc-migrate-receive && alone
+migrate_with stock "$n" xc-migrate-receive && alone
 verdict $? "$n: xl migrate to xc-migrate-receive"
 xc-restore tcp://127.0.0.1:7000 &
 receiver=$!
