@@ -193,6 +193,7 @@ pub(super) fn cells_of(run: &Run) -> Table {
         "sent / memory",
         "Gbit/s",
         "CPU, s",
+        "stolen, %",
     ]);
     Table {
         title: "All measurements".into(),
@@ -218,6 +219,7 @@ fn row_of(run: &Run, cell: &Cell) -> Vec<String> {
         sent.map_or_else(String::new, |sent| format!("{:.2}", sent.middle)),
         text(|m| Some(m.goodput()), GIGABIT, 2),
         text(|m| m.cpu, 1.0, 2),
+        text(|m| m.stolen, 1.0 / PERCENT, 1),
     ]);
     row
 }

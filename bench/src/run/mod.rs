@@ -32,6 +32,8 @@ const PLAN: &str = "plan.toml";
 const MACHINE: &str = "machine.json";
 /// How often a measurement that fails is tried anew; a row tells of the last failure.
 const TRIES: u32 = 2;
+/// How often one that was disturbed is repeated, if the plan says what that is.
+const QUIETER: u32 = 4;
 
 /// How far a run is.
 #[derive(Debug)]
@@ -112,15 +114,46 @@ pub fn run(plan: &Plan, text: &str, dir: &Path, mut heard: impl FnMut(&Progress<
 }
 
 fn measure(cell: &Cell, plan: &Plan) -> Result<Measured, Error> {
-    let mut tries = TRIES;
-    loop {
-        tries -= 1;
-        let network = Network::new(cell.link()?, Duration::from_micros(plan.rtt_us))?;
-        match world::measure(cell, &network) {
-            Err(_) if tries > 0 => {}
-            result => return result,
+    quietest(plan.quiet, || {
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match once(cell, plan) {
+                Err(_) if tries > 0 => {}
+                result => return result,
+            }
+        }
+    })
+}
+
+/// The first measurement that was disturbed no more than that, or the least disturbed of some. What it came to has no part
+/// in the choice.
+fn quietest(
+    most: Option<f64>,
+    mut attempt: impl FnMut() -> Result<Measured, Error>,
+) -> Result<Measured, Error> {
+    let mut best = attempt()?;
+    for _ in 0..QUIETER {
+        if most.is_none_or(|most| best.stolen.unwrap_or(0.0) <= most) {
+            break;
+        }
+        // One that failed is no better.
+        if let Ok(other) = attempt()
+            && other.stolen < best.stolen
+        {
+            best = other;
         }
     }
+    Ok(best)
+}
+
+fn once(cell: &Cell, plan: &Plan) -> Result<Measured, Error> {
+    let network = Network::new(cell.link()?, Duration::from_micros(plan.rtt_us))?;
+    let (start, stolen) = (Instant::now(), cpu::stolen_seconds());
+    let measured = world::measure(cell, &network)?;
+    let processors = std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64);
+    let had = start.elapsed().as_secs_f64() * processors;
+    Ok(Measured { stolen: Some((cpu::stolen_seconds() - stolen) / had), ..measured })
 }
 
 /// Makes the directory, or finds the same plan's run in it.
@@ -160,4 +193,25 @@ fn read(path: &Path) -> Result<String, Error> {
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
     fs::write(path, text).map_err(|cause| Error::io(format!("write {}", path.display()), cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is measured when these parts of the time are stolen, one after the other; how often, and how much of the chosen.
+    fn chosen(most: Option<f64>, stolen: &[f64]) -> (usize, Option<f64>) {
+        let mut left = stolen.iter();
+        let attempt = || Ok(Measured { stolen: left.next().copied(), ..Measured::default() });
+        let measured = quietest(most, attempt).unwrap();
+        (stolen.len() - left.len(), measured.stolen)
+    }
+
+    #[test]
+    fn a_disturbed_measurement_is_repeated_where_the_plan_says_so() {
+        let stolen = [0.3, 0.1, 0.01, 0.0, 0.2, 0.0];
+        assert_eq!(chosen(None, &stolen), (1, Some(0.3)));
+        assert_eq!(chosen(Some(0.02), &stolen), (3, Some(0.01)));
+        assert_eq!(chosen(Some(0.02), &[0.3, 0.1, 0.2, 0.4, 0.5, 0.0]), (5, Some(0.1)));
+    }
 }

@@ -42,6 +42,8 @@ pub struct Measured {
     pub bytes: u64,
     /// Processor time of both sides.
     pub cpu: Option<f64>,
+    /// The part of all processors' time that whoever runs this virtual machine gave to others meanwhile, 0 to 1.
+    pub stolen: Option<f64>,
     /// Why the pre-copy ended.
     pub stop_reason: String,
     /// What the source's interface sent.
@@ -116,7 +118,7 @@ impl Row {
         Self { cell, turn, at, measured: result.ok(), error }
     }
 
-    const COLUMNS: [&str; 17] = [
+    const COLUMNS: [&str; 18] = [
         "turn",
         "at",
         "total_s",
@@ -131,6 +133,7 @@ impl Row {
         "rounds",
         "goodput_bit_s",
         "cpu_s",
+        "stolen",
         "frame_bytes",
         "stop_reason",
         "error",
@@ -156,6 +159,7 @@ impl Row {
             of(|m| m.rounds.len() as f64),
             of(Measured::goodput),
             maybe(|m| m.cpu),
+            maybe(|m| m.stolen),
             of(Measured::frame),
             self.measured.as_ref().map(|m| m.stop_reason.clone()).unwrap_or_default(),
             self.error.clone().unwrap_or_default(),
