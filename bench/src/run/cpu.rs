@@ -17,18 +17,33 @@ pub(crate) fn children_seconds() -> f64 {
     })
 }
 
-/// Processor time that whoever runs this virtual machine gave to others while it was wanted here, of all processors,
-/// seconds; 0 on a machine of one's own.
-pub(super) fn stolen_seconds() -> f64 {
-    stolen_ticks(&fs::read_to_string("/proc/stat").unwrap_or_default()) / ticks_per_second()
+/// Where the time of all processors went since this machine started, in ticks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Spent {
+    all: f64,
+    /// What whoever runs this virtual machine gave to others while it was wanted here.
+    stolen: f64,
 }
 
-/// `steal` of the line of all processors (proc(5)).
-fn stolen_ticks(stat: &str) -> f64 {
-    const STEAL: usize = 7;
-    let all = stat.lines().find_map(|line| line.strip_prefix("cpu "));
-    let steal = all.and_then(|numbers| numbers.split_whitespace().nth(STEAL));
-    steal.and_then(|ticks| ticks.parse().ok()).unwrap_or(0.0)
+impl Spent {
+    /// Until now.
+    pub(super) fn now() -> Self {
+        Self::parse(&fs::read_to_string("/proc/stat").unwrap_or_default())
+    }
+
+    /// The part of the time since then that was stolen, 0 to 1; 0 on a machine of one's own.
+    pub(super) fn stolen_since(self, then: Self) -> f64 {
+        (self.stolen - then.stolen) / (self.all - then.all).max(1.0)
+    }
+
+    /// The line of all processors (proc(5)). `steal` is its eighth number, and those behind it are counted in the first two.
+    fn parse(stat: &str) -> Self {
+        const STEAL: usize = 7;
+        let line = stat.lines().find_map(|line| line.strip_prefix("cpu ")).unwrap_or_default();
+        let ticks: Vec<f64> =
+            line.split_whitespace().take(STEAL + 1).filter_map(|ticks| ticks.parse().ok()).collect();
+        Self { all: ticks.iter().sum(), stolen: ticks.get(STEAL).copied().unwrap_or(0.0) }
+    }
 }
 
 /// Processor time of a running process, user and system, seconds; 0 if there is none.
@@ -38,13 +53,8 @@ pub(crate) fn cpu_seconds_of(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let words = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
     let ticks: f64 = words.skip(UTIME).take(2).filter_map(|word| word.parse::<f64>().ok()).sum();
-    ticks / ticks_per_second()
-}
-
-/// What proc(5) counts processor time in: `USER_HZ`, which is 100 wherever it cannot be asked for.
-fn ticks_per_second() -> f64 {
-    const USER_HZ: f64 = 100.0;
-    sysconf(SysconfVar::CLK_TCK).ok().flatten().map_or(USER_HZ, |ticks| ticks as f64)
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().filter(|&ticks| ticks > 0);
+    per_second.map_or(0.0, |per_second| ticks / per_second as f64)
 }
 
 #[cfg(test)]
@@ -63,9 +73,13 @@ mod tests {
     }
 
     #[test]
-    fn stolen_time_is_that_of_all_processors() {
-        let stat = "cpu  10 20 30 40 50 60 70 80 90 0\ncpu0 1 2 3 4 5 6 7 8 9 0\nintr 5\n";
-        assert_eq!(stolen_ticks(stat), 80.0);
-        assert_eq!(stolen_ticks("cpu  10 20"), 0.0);
+    fn stolen_time_is_a_part_of_that_of_all_processors() {
+        let spent = |steal| {
+            Spent::parse(&format!("cpu  10 20 30 40 50 60 70 {steal} 90 0\ncpu0 1 2 3 4 5 6 7 8 9 0\n"))
+        };
+        assert_eq!(spent(80), Spent { all: 360.0, stolen: 80.0 });
+        assert_eq!(spent(82).stolen_since(Spent { all: 354.0, stolen: 80.0 }), 0.25);
+        assert_eq!(spent(80).stolen_since(spent(80)), 0.0);
+        assert_eq!(Spent::parse("cpu  10 20"), Spent { all: 30.0, stolen: 0.0 });
     }
 }

@@ -24,6 +24,7 @@ pub(crate) use cpu::{children_seconds, cpu_seconds_of};
 pub use machine::Machine;
 pub use row::{Measured, RoundRow, Row};
 
+use cpu::Spent;
 use row::Rows;
 
 /// The plan as it was when the run began.
@@ -149,11 +150,9 @@ fn quietest(
 
 fn once(cell: &Cell, plan: &Plan) -> Result<Measured, Error> {
     let network = Network::new(cell.link()?, Duration::from_micros(plan.rtt_us))?;
-    let (start, stolen) = (Instant::now(), cpu::stolen_seconds());
+    let before = Spent::now();
     let measured = world::measure(cell, &network)?;
-    let processors = std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64);
-    let had = start.elapsed().as_secs_f64() * processors;
-    Ok(Measured { stolen: Some((cpu::stolen_seconds() - stolen) / had), ..measured })
+    Ok(Measured { stolen: Some(Spent::now().stolen_since(before)), ..measured })
 }
 
 /// Makes the directory, or finds the same plan's run in it.

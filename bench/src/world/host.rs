@@ -245,10 +245,9 @@ fn measured(stats: &Value, gap: Option<f64>, cpu: f64, traffic: Sent) -> Result<
         last_pages: save["last_pages"].as_u64(),
         bytes: save["bytes"].as_u64().unwrap_or_default(),
         cpu: Some(cpu),
-        // What all worlds have in common.
-        stolen: None,
         stop_reason: save["stop_reason"].as_str().unwrap_or_default().to_owned(),
         traffic,
         rounds,
+        ..Measured::default()
     })
 }
