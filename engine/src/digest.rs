@@ -42,6 +42,11 @@ impl MemoryDigest {
         self.populated.remove(pfn);
     }
 
+    /// Takes all pages of another one, of the same guest.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        other.populated.iter().for_each(|pfn| self.set(pfn, other.pages[pfn.index()]));
+    }
+
     /// How many pages are populated.
     #[must_use]
     pub fn pages(&self) -> u64 {

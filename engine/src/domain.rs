@@ -121,19 +121,8 @@ pub trait DirtyTracker {
     fn stop(&mut self) -> Result<(), BoxError>;
 }
 
-/// A domain that is being built from a stream.
-///
-/// The engine has checked the order, the lengths and the page numbers before it calls anything here.
-pub trait TargetDomain {
-    /// The kind of guest that the stream holds.
-    ///
-    /// # Errors
-    /// When this target is of another kind.
-    fn begin(&mut self, header: &DomainHeader) -> Result<(), BoxError>;
-
-    /// One more than the highest pfn that the stream may name.
-    fn pfn_limit(&self) -> u64;
-
+/// The memory of a domain that is being built from a stream.
+pub trait TargetMemory {
     /// Gives these pages memory. The engine asks once for each page, and again after it was depopulated.
     ///
     /// # Errors
@@ -158,6 +147,29 @@ pub trait TargetDomain {
     /// # Errors
     /// When it cannot be read.
     fn read(&mut self, page: PageEntry, out: &mut PageBytes) -> Result<(), BoxError>;
+}
+
+/// A domain that is being built from a stream.
+///
+/// The engine has checked the order, the lengths and the page numbers before it calls anything here.
+pub trait TargetDomain: TargetMemory {
+    /// The kind of guest that the stream holds.
+    ///
+    /// # Errors
+    /// When this target is of another kind.
+    fn begin(&mut self, header: &DomainHeader) -> Result<(), BoxError>;
+
+    /// One more than the highest pfn that the stream may name.
+    fn pfn_limit(&self) -> u64;
+
+    /// The guest's memory for a further thread, that writes other pages meanwhile. It is dropped before
+    /// [`complete`](Self::complete) and [`discard`](Self::discard).
+    ///
+    /// # Errors
+    /// When this target can be written by one thread only.
+    fn lane(&mut self) -> Result<Box<dyn TargetMemory + Send>, BoxError> {
+        Err("this kind of guest can be received over one connection only".into())
+    }
 
     /// Takes any record but `PAGE_DATA`, `VERIFY`, `CHECKPOINT` and `END`.
     ///

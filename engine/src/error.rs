@@ -47,6 +47,14 @@ pub enum Error {
         /// The page.
         pfn: Pfn,
     },
+    /// A page that belongs to another connection, so that it is not clear which of its copies is the last.
+    #[error("cannot {phase}: page {pfn} came over the wrong connection")]
+    WrongLane {
+        /// When.
+        phase: Phase,
+        /// The page.
+        pfn: Pfn,
+    },
     /// Pages that were sent a second time to be compared are not the same.
     #[error("{pages} pages differ when compared, the first is {first}, from byte {from} to byte {to}")]
     Differ {

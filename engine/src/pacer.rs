@@ -1,6 +1,7 @@
 //! Holding a link to a rate.
 
 use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use policy::bandwidth::Rate;
@@ -22,15 +23,26 @@ pub(crate) struct Pacer<'a, L> {
     clock: &'a dyn Clock,
     abort: &'a Abort,
     control: RateControl,
+    pace: Arc<Mutex<Pace>>,
+}
+
+/// When the next bytes may go; links that keep one rate together share it.
+struct Pace {
     /// The rate that `due` was reckoned with.
     rate: Rate,
-    /// When the next bytes may go.
     due: Duration,
 }
 
 impl<'a, L: Link> Pacer<'a, L> {
     pub(crate) fn new(link: L, clock: &'a dyn Clock, abort: &'a Abort) -> Self {
-        Self { link, clock, abort, control: RateControl::new(), rate: Rate::Unlimited, due: Duration::ZERO }
+        let pace = Arc::new(Mutex::new(Pace { rate: Rate::Unlimited, due: Duration::ZERO }));
+        Self { link, clock, abort, control: RateControl::new(), pace }
+    }
+
+    /// Another link; the rate is kept by both together.
+    pub(crate) fn beside(&self, link: L) -> Self {
+        let Self { clock, abort, control, pace, .. } = self;
+        Self { link, clock: *clock, abort, control: control.clone(), pace: Arc::clone(pace) }
     }
 
     pub(crate) fn control(&self) -> &RateControl {
@@ -43,7 +55,7 @@ impl<'a, L: Link> Pacer<'a, L> {
 
     /// Sends `head`, then the runs of pages.
     pub(crate) fn send(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
-        if self.take_rate() == Rate::Unlimited {
+        if self.take_rate().rate == Rate::Unlimited {
             return self.link.send(head, pages);
         }
         self.send_part(head, &[])?;
@@ -59,17 +71,17 @@ impl<'a, L: Link> Pacer<'a, L> {
     }
 
     /// What is due by another rate than the one that is set now is due at once.
-    fn take_rate(&mut self) -> Rate {
+    fn take_rate(&self) -> MutexGuard<'_, Pace> {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let rate = self.control.get();
-        if rate != self.rate {
-            self.rate = rate;
-            self.due = self.clock.now();
+        if rate != pace.rate {
+            *pace = Pace { rate, due: self.clock.now() };
         }
-        rate
+        pace
     }
 
     fn quantum(&self) -> usize {
-        match self.rate {
+        match self.control.get() {
             Rate::Unlimited => MAX_PAGES,
             Rate::BitsPerSecond(rate) => pages_per_quantum(rate),
         }
@@ -78,24 +90,26 @@ impl<'a, L: Link> Pacer<'a, L> {
     fn send_part(&mut self, head: &[u8], pages: &[&[GuestPage]]) -> io::Result<()> {
         self.wait()?;
         self.link.send(head, pages)?;
-        if let Rate::BitsPerSecond(rate) = self.rate {
+        let mut pace = self.take_rate();
+        if let Rate::BitsPerSecond(rate) = pace.rate {
             let bytes = head.len() + pages.iter().map(|run| run.len() * PAGE_SIZE).sum::<usize>();
             let oldest = self.clock.now().saturating_sub(CATCH_UP);
-            self.due = self.due.max(oldest) + time_for(bytes, rate);
+            pace.due = pace.due.max(oldest) + time_for(bytes, rate);
         }
         Ok(())
     }
 
-    fn wait(&mut self) -> io::Result<()> {
+    fn wait(&self) -> io::Result<()> {
         loop {
             if let Some(reason) = self.abort.reason() {
                 return Err(io::Error::new(io::ErrorKind::Interrupted, reason.to_owned()));
             }
-            let (rate, now) = (self.take_rate(), self.clock.now());
-            if rate == Rate::Unlimited || now >= self.due {
+            let Pace { rate, due } = *self.take_rate();
+            let now = self.clock.now();
+            if rate == Rate::Unlimited || now >= due {
                 return Ok(());
             }
-            self.clock.sleep_until(self.due.min(now + NAP));
+            self.clock.sleep_until(due.min(now + NAP));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use stream::PageEntry;
-use stream::libxc::{DomainHeader, DomainKind, Encoder, Record};
+use stream::libxc::{DomainHeader, DomainKind, Encoder, Limits, Record, StreamUse};
 
 use crate::pacer::Pacer;
 use crate::{Abort, Clock, GuestPage, Link, PAGE_SIZE, RateControl, SinkError, Undelivered};
@@ -41,6 +41,7 @@ pub trait RecordSink: Send {
 /// A libxc stream of version 3 over one link, at a set rate.
 pub struct StreamSink<'a, L> {
     link: Pacer<'a, L>,
+    kind: DomainKind,
     encoder: Encoder,
     head: Vec<u8>,
     bytes: u64,
@@ -55,7 +56,17 @@ impl<L> fmt::Debug for StreamSink<'_, L> {
 impl<'a, L: Link> StreamSink<'a, L> {
     /// The stream of a guest of this kind; it starts at the link's next byte.
     pub fn new(link: L, kind: DomainKind, clock: &'a dyn Clock, abort: &'a Abort) -> Self {
-        Self { link: Pacer::new(link, clock, abort), encoder: Encoder::new(kind), head: Vec::new(), bytes: 0 }
+        let (link, encoder) = (Pacer::new(link, clock, abort), Encoder::new(kind));
+        Self { link, kind, encoder, head: Vec::new(), bytes: 0 }
+    }
+
+    /// A stream of pages alone over another link, a further lane of [`save_by_lanes`](crate::save_by_lanes). Both keep one
+    /// rate together.
+    #[must_use]
+    pub fn beside(&self, link: L) -> Self {
+        let limits = Limits { stream_use: StreamUse::Lane, ..Limits::default() };
+        let (link, encoder) = (self.link.beside(link), Encoder::with_limits(self.kind, limits));
+        Self { link, kind: self.kind, encoder, head: Vec::new(), bytes: 0 }
     }
 
     fn send(&mut self, runs: &[&[GuestPage]]) -> Result<(), SinkError> {

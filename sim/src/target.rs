@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use engine::{BoxError, PageBytes, TargetDomain};
+use engine::{BoxError, PageBytes, TargetDomain, TargetMemory};
 use stream::libxc::{DomainHeader, DomainKind, Record};
 use stream::{PAGE_SIZE, PageEntry, Pfn};
 
@@ -111,23 +111,7 @@ impl SimTarget {
     }
 }
 
-impl TargetDomain for SimTarget {
-    fn begin(&mut self, header: &DomainHeader) -> Result<(), BoxError> {
-        self.faults.call(FaultPoint::Begin)?;
-        if self.phase != Phase::New {
-            return Err(SimError::bug(format!("began a target that is {:?}", self.phase)).into());
-        }
-        if header.kind != DomainKind::Hvm {
-            return Err(SimError::foreign(format!("{:?} domain", header.kind)).into());
-        }
-        self.phase = Phase::Building;
-        Ok(())
-    }
-
-    fn pfn_limit(&self) -> u64 {
-        self.pages.len() as u64
-    }
-
+impl TargetMemory for SimTarget {
     fn populate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
         self.call(FaultPoint::Populate)?;
         for &pfn in pfns {
@@ -166,6 +150,24 @@ impl TargetDomain for SimTarget {
         self.call(FaultPoint::Read)?;
         *out = self.populated(page.pfn)?.bytes();
         Ok(())
+    }
+}
+
+impl TargetDomain for SimTarget {
+    fn begin(&mut self, header: &DomainHeader) -> Result<(), BoxError> {
+        self.faults.call(FaultPoint::Begin)?;
+        if self.phase != Phase::New {
+            return Err(SimError::bug(format!("began a target that is {:?}", self.phase)).into());
+        }
+        if header.kind != DomainKind::Hvm {
+            return Err(SimError::foreign(format!("{:?} domain", header.kind)).into());
+        }
+        self.phase = Phase::Building;
+        Ok(())
+    }
+
+    fn pfn_limit(&self) -> u64 {
+        self.pages.len() as u64
     }
 
     fn record(&mut self, record: Record) -> Result<(), BoxError> {

@@ -279,6 +279,9 @@ pub enum Fault {
     #[error("{0} bytes behind the end entry, 0 expected")]
     ContextTail(u64),
 
+    /// A number of connections that cannot be.
+    #[error("{0} connections, 2 to 16 expected")]
+    Lanes(u32),
     /// The record belongs to the other kind of guest.
     #[error("not a record for a guest of type {0}")]
     WrongKind(DomainKind),
@@ -300,7 +303,7 @@ pub enum Fault {
     /// The guest's first vCPU has no state.
     #[error("there was no X86_PV_VCPU_BASIC of vCPU 0")]
     MissingVcpu,
-    /// `CHECKPOINT` in a stream that is not checkpointed, or `VERIFY` in one that is.
+    /// `CHECKPOINT` in a stream that is not checkpointed, `VERIFY` in one that is, or state in one that has only pages.
     #[error("not allowed in this use of a stream")]
     WrongUse,
 

@@ -16,6 +16,7 @@
 mod error;
 pub mod image;
 mod input;
+pub mod lanes;
 pub mod libxc;
 pub mod libxl;
 mod page;

@@ -8,6 +8,7 @@ use std::io::Read;
 use byteorder::{BE, ByteOrder, LE};
 
 use crate::input::padding_len;
+use crate::lanes::Lanes;
 use crate::{Error, Fault, Input, Layer};
 
 /// The longest body that is read, bytes. libxl itself knows no limit; a device model's state has a few MiB.
@@ -98,7 +99,13 @@ pub enum Record {
     /// A message of the two sides of COLO: 0 new checkpoint, 1 secondary suspended, 2 secondary ready, 3 secondary
     /// resumed.
     CheckpointState(u32),
+    /// Not libxl's, which refuses it: some of the guest's pages come by further connections. Before
+    /// [`LibxcContext`](Self::LibxcContext).
+    Lanes(Lanes),
 }
+
+/// The number of [`Record::Lanes`], far from those that libxl counts up: "lane".
+const LANES: u32 = 0x656e_616c;
 
 impl Record {
     /// The number of its type.
@@ -111,6 +118,7 @@ impl Record {
             Self::EmulatorContext(_) => 3,
             Self::CheckpointEnd => 4,
             Self::CheckpointState(_) => 5,
+            Self::Lanes(_) => LANES,
         }
     }
 
@@ -141,6 +149,7 @@ impl Record {
                 [&emulator.id.to_le_bytes(), &emulator.index.to_le_bytes(), &emulator.data[..]].concat()
             }
             Self::CheckpointState(control_id) => control_id.to_le_bytes().to_vec(),
+            Self::Lanes(lanes) => lanes.body(),
         }
     }
 
@@ -171,6 +180,7 @@ impl Record {
                 Err(Fault::Emulator(emulator.id))
             }
             Self::EmulatorXenstoreData(emulator) => check_pairs(&emulator.data),
+            Self::Lanes(lanes) => lanes.check(),
             Self::CheckpointState(id) if *id > CONTROL_MAX => Err(Fault::CheckpointState(*id)),
             _ => Ok(()),
         }
@@ -198,6 +208,9 @@ fn name(number: u32) -> Option<&'static str> {
         "CHECKPOINT_END",
         "CHECKPOINT_STATE",
     ];
+    if number == LANES {
+        return Some("LANES");
+    }
     NAMES.get(usize::try_from(number).ok()?).copied()
 }
 
@@ -212,6 +225,7 @@ fn read_body<R: Read>(input: &mut Input<R>, number: u32, length: u32) -> Result<
         3 => emulator(&body).map(Record::EmulatorContext),
         4 => empty(&body, Record::CheckpointEnd),
         5 => checkpoint_state(input, &body),
+        LANES => Lanes::decode(&body).map(Record::Lanes),
         _ => Err(Fault::UnknownRecord(number)),
     }?;
     record.check()?;

@@ -129,10 +129,20 @@ impl World {
     /// When it does not listen.
     #[must_use]
     pub fn listen(&self, args: &[&str]) -> (Running, u16) {
-        let mut command = self.command("xc-restore");
-        let running = Running::start_until(command.arg("tcp://127.0.0.1:0").args(args), |line| {
-            line.contains("listening on")
-        });
+        Self::listening(self.command("xc-restore").arg("tcp://127.0.0.1:0").args(args))
+    }
+
+    /// The same for one that takes the guest's memory first, by the configuration in this file.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    #[must_use]
+    pub fn listen_with(&self, config: &Path, args: &[&str]) -> (Running, u16) {
+        Self::listening(self.command("xc-restore").arg(config).arg("tcp://127.0.0.1:0").args(args))
+    }
+
+    fn listening(restore: &mut Command) -> (Running, u16) {
+        let running = Running::start_until(restore, |line| line.contains("listening on"));
         let port = running.heard().trim_end().rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.unwrap_or_else(|| panic!("no port in {:?}", running.heard()));
         (running, port)

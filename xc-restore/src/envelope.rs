@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use stream::lanes::Lanes;
 use stream::{Input, libxl, xl};
 
 use crate::Error;
@@ -14,13 +15,20 @@ pub fn config<R: Read>(input: &mut Input<R>) -> Result<Vec<u8>, Error> {
     Ok(xl::Header::read(input).map_err(Error::Envelope)?.config)
 }
 
-/// Reads from there up to the libxc stream.
+/// Reads from there up to the libxc stream; returns the lanes that it has beside it.
 ///
 /// # Errors
 /// When a layer is not what `xc-save` writes.
-pub fn before<R: Read>(input: &mut Input<R>) -> Result<(), Error> {
+pub fn before<R: Read>(input: &mut Input<R>) -> Result<Option<Lanes>, Error> {
     libxl::Header::read(input).map_err(Error::Envelope)?;
-    expect(input, &libxl::Record::LibxcContext)
+    match libxl::Record::read(input).map_err(Error::Envelope)? {
+        (_, libxl::Record::LibxcContext) => Ok(None),
+        (_, libxl::Record::Lanes(lanes)) => {
+            expect(input, &libxl::Record::LibxcContext)?;
+            Ok(Some(lanes))
+        }
+        (head, _) => Err(Error::OtherRecord { name: head.name, offset: head.offset }),
+    }
 }
 
 /// Reads what follows the libxc stream.
@@ -31,7 +39,7 @@ pub fn after<R: Read>(input: &mut Input<R>) -> Result<(), Error> {
     expect(input, &libxl::Record::End)
 }
 
-/// Host guests have no device models, so their stream has no records but these two.
+/// Host guests have no device models, so their stream has no records but these.
 fn expect<R: Read>(input: &mut Input<R>, expected: &libxl::Record) -> Result<(), Error> {
     let (head, record) = libxl::Record::read(input).map_err(Error::Envelope)?;
     if record == *expected {

@@ -41,6 +41,14 @@ pub enum Error {
         /// Where it starts.
         offset: u64,
     },
+    /// The source's further connections did not come.
+    #[error("cannot take the source's other connections")]
+    Lanes(#[source] io::Error),
+    /// Only a link with a listener has more than one connection.
+    #[error(
+        "the stream says that pages come by further connections, and there is nowhere that they could come to"
+    )]
+    NoDoor,
     /// The guest cannot be made.
     #[error("cannot make the guest")]
     Create(#[source] HostError),

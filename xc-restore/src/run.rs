@@ -1,9 +1,10 @@
 //! The way of one restore.
 
-use engine::{Abort, Context, RestoreOptions, RestoreReport, WallClock};
-use ffi::link::{LinkSpec, ReceiveLink, open_answering, open_receive};
+use engine::{Abort, Context, Lane, RestoreOptions, RestoreReport, WallClock};
+use ffi::link::{Door, LinkSpec, ReceiveLink, open_answering, open_receive};
 use ffi::signals::abort_on_signals;
 use stream::Input;
+use stream::lanes::Lanes;
 use stream::xl::handshake::READY;
 use xc_save::audience::{Audience, Log};
 use xc_save::complain;
@@ -35,6 +36,11 @@ pub fn run(job: &Job) -> Exit {
     };
     run.tell(&ending);
     ending.exit
+}
+
+/// The further connections of the source.
+fn accept(door: Option<Door>, lanes: &Lanes) -> Result<Vec<Lane<ReceiveLink>>, Error> {
+    door.ok_or(Error::NoDoor)?.accept(lanes).map_err(Error::Lanes)
 }
 
 /// A failure before the guest was ours, seen as the abort that it may be.
@@ -83,7 +89,10 @@ impl Run<'_> {
         abort_on_signals(&self.abort).map_err(Error::Signals)?;
         let ready = self.make_ready()?;
         let mut link = self.connect()?;
+        // Only a guest process may come by more than one connection.
+        let door = link.take_door();
         if let Some(domid) = self.job.into {
+            drop(door);
             return into::receive(self, domid, link);
         }
         // A source on this same host has the name until it gives the guest away.
@@ -92,9 +101,10 @@ impl Run<'_> {
         let saved = envelope::config(&mut input)?;
         // The world is chosen here, by what the header holds.
         if let Some(name) = xen::name(&saved) {
+            drop(door);
             return xen::receive(self, saved, &name, input);
         }
-        let mut target = self.receive(&saved, input, name_use, ready)?;
+        let mut target = self.receive(&saved, input, door, name_use, ready)?;
         let paused = self.job.paused;
         if link.is_duplex() {
             take_over(&mut link, || {
@@ -144,6 +154,7 @@ impl Run<'_> {
         &mut self,
         saved: &[u8],
         mut input: Input<&mut ReceiveLink>,
+        door: Option<Door>,
         name_use: NameUse,
         ready: Option<HostTarget>,
     ) -> Result<HostTarget, Error> {
@@ -151,7 +162,8 @@ impl Run<'_> {
             Some(path) => host::other_config(path)?,
             None => host::saved_config(saved)?,
         };
-        envelope::before(&mut input)?;
+        let lanes = envelope::before(&mut input)?;
+        let others = lanes.map_or(Ok(Vec::new()), |lanes| accept(door, &lanes))?;
         let mut target = match ready {
             Some(target) => target,
             None => host::create(config, self.job.name.as_ref(), name_use)?,
@@ -160,7 +172,8 @@ impl Run<'_> {
         let mut audience = self.audience();
         let mut context = Context { clock: &self.clock, observer: &mut audience, abort: &self.abort };
         let options = RestoreOptions { digest: self.job.digest };
-        let (report, mut input) = engine::restore(input, &mut target, options, &mut context)?;
+        let (report, mut input) =
+            engine::restore_from_lanes(input, others, &mut target, options, &mut context)?;
         self.report = Some(report);
         envelope::after(&mut input)?;
         Ok(target)

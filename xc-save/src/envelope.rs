@@ -3,6 +3,7 @@
 
 use std::io::Read;
 
+use stream::lanes::Lanes;
 use stream::{Input, libxl, xl};
 
 use crate::Error;
@@ -22,14 +23,16 @@ pub fn opening<R: Read>(header: &xl::Header, input: &mut Input<R>) -> Result<Vec
     Ok(bytes)
 }
 
-/// The bytes before the libxc stream.
+/// The bytes before the libxc stream, which has these lanes beside it.
 ///
 /// # Errors
 /// When the configuration does not fit.
-pub fn before(config: Vec<u8>) -> Result<Vec<u8>, Error> {
+pub fn before(config: Vec<u8>, lanes: Option<Lanes>) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     xl::Header { config }.write(&mut bytes).map_err(Error::Envelope)?;
     libxl::Header::default().write(&mut bytes);
+    let lanes = lanes.map(libxl::Record::Lanes);
+    lanes.map_or(Ok(()), |lanes| lanes.write(&mut bytes)).map_err(Error::Envelope)?;
     libxl::Record::LibxcContext.write(&mut bytes).map_err(Error::Envelope)?;
     Ok(bytes)
 }

@@ -41,6 +41,9 @@ pub enum Error {
     /// The link failed outside the libxc stream.
     #[error("cannot send the stream's envelope")]
     Send(#[source] io::Error),
+    /// The connections beside the first cannot be had.
+    #[error("cannot open more connections to the target (--connections)")]
+    Lanes(#[source] io::Error),
     /// A policy that could be made when the settings were checked cannot be made any more.
     #[error(transparent)]
     Policy(#[from] policy::SpecError),

@@ -4,11 +4,12 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use engine::{Abort, Clock, Context, Link, SaveOptions, SaveReport, StreamSink, WallClock};
-use ffi::link::{ReceiveLink, SendLink, open_command, open_send};
+use ffi::link::{LinkSpec, ReceiveLink, SendLink, new_lanes, open_command, open_send};
 use ffi::scheduler::be_prompt;
 use ffi::signals::abort_on_signals;
 use policy::SpecError;
 use policy::bandwidth::Metered;
+use stream::lanes::Lanes;
 use stream::xl::handshake::READY;
 
 use crate::audience::{Audience, Log};
@@ -148,21 +149,41 @@ impl<'a> Run<'a> {
 
     /// Sends the stream in its envelope; the guest is suspended then.
     fn send(&mut self, guest: &mut impl Guest, link: &mut SendLink) -> Result<(), Error> {
-        let before = envelope::before(guest.config(self.job.config.as_deref())?)?;
+        let lanes = self.lanes()?;
+        let before = envelope::before(guest.config(self.job.config.as_deref())?, lanes)?;
         link.send(&before, &[]).map_err(|cause| self.heard(Error::Send(cause)))?;
+        let others = lanes.map_or(Ok(Vec::new()), |lanes| link.open_lanes(&lanes));
+        let others = others.map_err(|cause| self.heard(Error::Lanes(cause)))?;
         self.began = self.clock.now();
-        let report = self.save(guest, link)?;
+        let report = self.save(guest, link, others)?;
         self.report = Some(report);
         let after = envelope::after()?;
         link.send(&after, &[]).map_err(|cause| self.heard(Error::Send(cause)))
     }
 
-    fn save(&self, guest: &mut impl Guest, link: &mut SendLink) -> Result<SaveReport, Error> {
+    /// Over which connections the pages go, if over more than one.
+    fn lanes(&self) -> Result<Option<Lanes>, Error> {
+        match (&self.job.to, self.job.settings.connections) {
+            (Destination::Link(LinkSpec::Tcp { .. }), count @ 2..) => {
+                tracing::info!("the pages go over {count} connections");
+                Ok(Some(new_lanes(count).map_err(Error::Lanes)?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn save(
+        &self,
+        guest: &mut impl Guest,
+        link: &mut SendLink,
+        mut others: Vec<SendLink>,
+    ) -> Result<SaveReport, Error> {
         let mut options = self.options(link)?;
         let mut audience = self.audience();
         let mut sink = StreamSink::new(link, guest.kind(), &self.clock, &self.abort);
+        let mut others: Vec<_> = others.iter_mut().map(|link| sink.beside(link)).collect();
         let mut context = Context { clock: &self.clock, observer: &mut audience, abort: &self.abort };
-        Ok(engine::save(guest.source(), &mut sink, &mut options, &mut context)?)
+        Ok(engine::save_by_lanes(guest.source(), &mut sink, &mut others, &mut options, &mut context)?)
     }
 
     pub(crate) fn options(&self, link: &SendLink) -> Result<SaveOptions, SpecError> {

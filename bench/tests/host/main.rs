@@ -4,6 +4,7 @@
 mod control;
 mod guests;
 mod image;
+mod lanes;
 mod move_guest;
 mod policies;
 mod target;

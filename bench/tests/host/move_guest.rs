@@ -1,6 +1,6 @@
 //! Moves a guest with nothing but the traits of the engine, as plainly as can be.
 
-use engine::{PageBatch, PageBytes, PageEntry, PfnSet, SourceDomain, TargetDomain};
+use engine::{PageBatch, PageBytes, PageEntry, PfnSet, SourceDomain, TargetDomain, TargetMemory};
 use ffi::host::{HostSource, HostTarget};
 
 /// Copies memory and state of a suspended guest.

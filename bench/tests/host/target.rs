@@ -4,7 +4,8 @@ use std::fs;
 
 use engine::libxc::{DomainHeader, DomainKind, HvmParam, Record};
 use engine::{
-    DirtyTracker, Harvest, PageEntry, PageType, Pfn, PfnSet, SourceDomain, TargetDomain, Toolstack,
+    DirtyTracker, Harvest, PageEntry, PageType, Pfn, PfnSet, SourceDomain, TargetDomain, TargetMemory,
+    Toolstack,
 };
 use ffi::host::protocol::{Request, Status};
 use ffi::host::{GuestConfig, HostError, NameUse, TrackerChoice, names};

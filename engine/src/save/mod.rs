@@ -17,13 +17,14 @@ use policy::{Facts, GrowthSeries, Round};
 use stream::libxc::Record;
 
 use failure::{Failure, blame};
-use outlet::{Job, Outlet};
+use outlet::{Job, Outlet, Sinks};
 use passes::Passes;
 use verify::LastSent;
 
 pub use report::{Peeks, SaveReport, Waterfall};
 
 use crate::held::Held;
+use crate::lane::Lanes;
 use crate::{
     BoxError, Context, DirtyTracker, Error, Event, PfnSet, Phase, RateControl, RecordSink, SourceDomain,
     Toolstack,
@@ -50,7 +51,7 @@ impl<D> fmt::Debug for Source<'_, D> {
 pub enum Threads {
     /// In one, and so the same way each time: for the simulator.
     Inline,
-    /// One harvests and maps, the other paces and writes.
+    /// One harvests and maps, one for each lane paces and writes.
     Pipelined,
 }
 
@@ -118,10 +119,26 @@ pub fn save<D: SourceDomain>(
     options: &mut SaveOptions,
     context: &mut Context<'_>,
 ) -> Result<SaveReport, Error> {
+    save_by_lanes(source, sink, &mut [], options, context)
+}
+
+/// The same over several links at once: `others` take their share of the pages, each in a thread of its own, and `sink`
+/// takes all else. What they take is for [`restore_from_lanes`](crate::restore_from_lanes).
+///
+/// # Errors
+/// As [`save`]; the first sink that fails is the cause.
+pub fn save_by_lanes<D: SourceDomain, S: RecordSink>(
+    source: Source<'_, D>,
+    sink: &mut S,
+    others: &mut [S],
+    options: &mut SaveOptions,
+    context: &mut Context<'_>,
+) -> Result<SaveReport, Error> {
     let phase = Cell::new(Phase::Open);
     let abort = context.abort;
     let threads = options.threads;
     let rate = sink.rate();
+    let sinks = Sinks { first: sink, others };
     let Source { domain, tracker, toolstack } = source;
     let run = |outlet: &mut dyn Outlet<D::Batch>| {
         let source = Source { domain, tracker, toolstack };
@@ -130,9 +147,9 @@ pub fn save<D: SourceDomain>(
         save.settle(result)
     };
     let outcome = match threads {
-        Threads::Inline => outlet::inline(sink, run),
+        Threads::Inline => outlet::inline(sinks, run),
         // A link that holds the abort stops waiting for the other side.
-        Threads::Pipelined => outlet::pipelined(sink, run, |result| match result {
+        Threads::Pipelined => outlet::pipelined(sinks, run, |result| match result {
             Some(Ok(_)) => {}
             Some(Err(failure)) => abort.raise(failure.to_string()),
             None => abort.raise("a panic"),
@@ -179,7 +196,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         phase: &'a Cell<Phase>,
     ) -> Self {
         let Source { domain, tracker, toolstack } = source;
-        let passes = Passes::new(domain.pfn_limit());
+        let passes = Passes::new(domain.pfn_limit(), Lanes::with_others(outlet.lanes() - 1));
         Self {
             domain,
             held: Held::new(tracker, toolstack),

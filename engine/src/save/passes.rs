@@ -7,6 +7,7 @@ use stream::{PageEntry, Pfn};
 
 use super::outlet::Job;
 use super::{Failure, Save};
+use crate::lane::Lanes;
 use crate::{Event, PageBatch, PfnSet, Phase, SourceDomain};
 
 /// How often, within a pass, the bandwidth policy is asked again: what is free on the link may have changed.
@@ -23,6 +24,7 @@ pub(super) struct Passes {
     /// Pages of the running pass that are dirty again: they wait for the next one.
     redirtied: PfnSet,
     chunk: Vec<Pfn>,
+    lanes: Lanes,
 }
 
 /// What one pass did.
@@ -37,8 +39,8 @@ pub(super) struct Pass {
 }
 
 impl Passes {
-    pub(super) fn new(limit: u64) -> Self {
-        Self { sent: PfnSet::empty(limit), redirtied: PfnSet::empty(limit), chunk: Vec::new() }
+    pub(super) fn new(limit: u64, lanes: Lanes) -> Self {
+        Self { sent: PfnSet::empty(limit), redirtied: PfnSet::empty(limit), chunk: Vec::new(), lanes }
     }
 
     pub(super) fn limit(&self) -> u64 {
@@ -60,13 +62,14 @@ impl Passes {
         self.chunk.retain(|pfn| pfns.binary_search(pfn).is_err());
     }
 
-    /// Fills the chunk with the next pages of `pfns`, without those that are dirty again. Returns where the next
-    /// chunk starts.
+    /// Fills the chunk with the next pages of `pfns` that go by one lane, without those that are dirty again. Returns
+    /// where the next chunk starts.
     fn fill_chunk(&mut self, pfns: &PfnSet, from: Pfn, size: usize, pass: &mut Pass) -> Pfn {
         self.chunk.clear();
         let mut next = Pfn(self.limit());
         for pfn in pfns.iter_from(from) {
-            if self.chunk.len() == size {
+            let full = self.chunk.len() == size;
+            if full || self.chunk.first().is_some_and(|&first| self.lanes.of(first) != self.lanes.of(pfn)) {
                 next = pfn;
                 break;
             }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use engine::libxc::{DomainHeader, Record};
-use engine::{BoxError, PageBytes, PageEntry, Pfn, TargetDomain};
+use engine::{BoxError, PageBytes, PageEntry, Pfn, TargetDomain, TargetMemory};
 
 use super::{Channel, Error, Level, Request};
 
@@ -38,6 +38,25 @@ impl<'a, T> StaticDataTarget<'a, T> {
     }
 }
 
+impl<T: TargetDomain> TargetMemory for StaticDataTarget<'_, T> {
+    fn populate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
+        self.static_data_done()?;
+        self.target.populate(pfns)
+    }
+
+    fn depopulate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
+        self.target.depopulate(pfns)
+    }
+
+    fn write(&mut self, pages: &[PageEntry], data: &mut dyn Read) -> Result<(), BoxError> {
+        self.target.write(pages, data)
+    }
+
+    fn read(&mut self, page: PageEntry, out: &mut PageBytes) -> Result<(), BoxError> {
+        self.target.read(page, out)
+    }
+}
+
 impl<T: TargetDomain> TargetDomain for StaticDataTarget<'_, T> {
     fn begin(&mut self, header: &DomainHeader) -> Result<(), BoxError> {
         let DomainHeader { kind, xen_major, xen_minor } = header;
@@ -61,25 +80,8 @@ impl<T: TargetDomain> TargetDomain for StaticDataTarget<'_, T> {
         self.target.record(record)
     }
 
-    fn populate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
-        self.static_data_done()?;
-        self.target.populate(pfns)
-    }
-
     fn pfn_limit(&self) -> u64 {
         self.target.pfn_limit()
-    }
-
-    fn depopulate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
-        self.target.depopulate(pfns)
-    }
-
-    fn write(&mut self, pages: &[PageEntry], data: &mut dyn Read) -> Result<(), BoxError> {
-        self.target.write(pages, data)
-    }
-
-    fn read(&mut self, page: PageEntry, out: &mut PageBytes) -> Result<(), BoxError> {
-        self.target.read(page, out)
     }
 
     fn complete(&mut self) -> Result<(), BoxError> {
@@ -101,13 +103,7 @@ mod tests {
     /// A target that takes everything.
     struct Anything;
 
-    impl TargetDomain for Anything {
-        fn begin(&mut self, _: &DomainHeader) -> Result<(), BoxError> {
-            Ok(())
-        }
-        fn pfn_limit(&self) -> u64 {
-            1
-        }
+    impl TargetMemory for Anything {
         fn populate(&mut self, _: &[Pfn]) -> Result<(), BoxError> {
             Ok(())
         }
@@ -119,6 +115,15 @@ mod tests {
         }
         fn read(&mut self, _: PageEntry, _: &mut PageBytes) -> Result<(), BoxError> {
             Ok(())
+        }
+    }
+
+    impl TargetDomain for Anything {
+        fn begin(&mut self, _: &DomainHeader) -> Result<(), BoxError> {
+            Ok(())
+        }
+        fn pfn_limit(&self) -> u64 {
+            1
         }
         fn record(&mut self, _: Record) -> Result<(), BoxError> {
             Ok(())

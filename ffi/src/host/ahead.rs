@@ -20,7 +20,7 @@ const CHUNK: u64 = 256;
 #[derive(Debug)]
 pub(super) struct Ahead {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<Result<(), HostError>>>,
+    thread: Mutex<Option<JoinHandle<Result<(), HostError>>>>,
     pages: u64,
 }
 
@@ -45,7 +45,7 @@ impl Ahead {
         let shared = Arc::<Shared>::default();
         let work = shared.clone();
         let thread = thread::Builder::new().name("memory".into()).spawn(move || work.take(&memory));
-        Ok(Self { shared, thread: Some(thread.map_err(os("start a thread"))?), pages })
+        Ok(Self { shared, thread: Mutex::new(Some(thread.map_err(os("start a thread"))?)), pages })
     }
 
     /// These pages came: returns those of them that the caller has to take itself, and has the next ones taken.
@@ -62,11 +62,12 @@ impl Ahead {
     ///
     /// # Errors
     /// When it could not get memory.
-    pub(super) fn end(&mut self) -> Result<(), HostError> {
+    pub(super) fn end(&self) -> Result<(), HostError> {
         self.shared.lock().over = true;
         self.shared.changed.notify_one();
         let died = || Err(HostError::Unfit("the thread that takes memory died".into()));
-        self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap_or_else(|_| died()))
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        thread.map_or(Ok(()), |thread| thread.join().unwrap_or_else(|_| died()))
     }
 }
 
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn it_stays_within_its_distance_and_leaves_gaps() {
         let memory = Memfd::create("test", PAGES * PAGE).unwrap();
-        let mut ahead = Ahead::start(memory.try_clone().unwrap(), PAGES).unwrap();
+        let ahead = Ahead::start(memory.try_clone().unwrap(), PAGES).unwrap();
         // The first pages are the caller's, and those behind a gap.
         assert_eq!(ahead.came(&(0..2)), 0..2);
         while allocated(&memory) < AHEAD {
@@ -131,7 +132,7 @@ mod tests {
     #[test]
     fn it_does_not_go_beyond_the_last_page() {
         let memory = Memfd::create("test", PAGES * PAGE).unwrap();
-        let mut ahead = Ahead::start(memory.try_clone().unwrap(), PAGES).unwrap();
+        let ahead = Ahead::start(memory.try_clone().unwrap(), PAGES).unwrap();
         assert_eq!(ahead.came(&(PAGES - 1..PAGES)), PAGES - 1..PAGES);
         ahead.end().unwrap();
         assert_eq!(allocated(&memory), 0);

@@ -182,19 +182,14 @@ impl Mapping {
         unsafe { std::slice::from_raw_parts(self.at.as_ptr().cast::<AtomicU64>(), count) }
     }
 
-    /// The bytes of some pages.
+    /// Where the bytes of some pages are; for whoever knows that nobody else touches them.
     ///
     /// # Panics
     /// When the map is read-only, or the pages are not all in it.
-    ///
-    /// # Safety
-    /// While the slice lives, nobody else, in this or another process, may touch these pages.
-    pub(super) unsafe fn bytes_mut(&mut self, pages: Range<u64>) -> &mut [u8] {
+    pub(super) fn bytes(&self, pages: &Range<u64>) -> NonNull<[u8]> {
         assert_eq!(self.access, Access::ReadWrite, "bytes of a read-only map");
-        let (at, len) = self.span(&pages);
-        // SAFETY: `span` checked that the range lies in the map, which is writable and mutably borrowed; that
-        // nobody else touches it is the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(at.as_ptr().cast::<u8>(), len) }
+        let (at, len) = self.span(pages);
+        NonNull::slice_from_raw_parts(at.cast(), len)
     }
 
     /// Gives the pages real memory, zeroed if they had none: an error here instead of a `SIGBUS` later.

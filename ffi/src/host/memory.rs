@@ -1,5 +1,6 @@
 //! A guest's memory as the guest itself has it.
 
+use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -118,13 +119,15 @@ impl GuestMemory {
         self.memfd.write(bytes, first.0 * PAGE)
     }
 
-    /// The bytes of some pages.
+    /// Reads the bytes of these pages from `data`.
     ///
     /// # Safety
-    /// See [`Mapping::bytes_mut`].
-    pub(super) unsafe fn bytes_mut(&mut self, run: Range<u64>) -> &mut [u8] {
-        // SAFETY: the caller's promise is the same.
-        unsafe { self.map.bytes_mut(run) }
+    /// Meanwhile nobody else, in this or another process, may touch these pages.
+    pub(super) unsafe fn read_from(&self, run: &Range<u64>, data: &mut dyn Read) -> io::Result<()> {
+        let mut bytes = self.map.bytes(run);
+        // SAFETY: `bytes` checked that they lie in the map, which is writable and lives as long as `self`; that nobody else
+        // touches them is the caller's promise.
+        data.read_exact(unsafe { bytes.as_mut() })
     }
 
     /// Where the map is in this process.

@@ -16,6 +16,7 @@
 //! The other side of all this, the guest program, is `xc-guest` in the `bench` member.
 
 mod ahead;
+mod arriving;
 mod config;
 mod context;
 mod control;

@@ -32,7 +32,7 @@ impl PlainMemory {
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: the memory file was made in `create`, its descriptor is closed and never left it, so this map is
         // the only one; it is mutably borrowed while the slice lives.
-        unsafe { self.map.bytes_mut(0..self.pages) }
+        unsafe { self.map.bytes(&(0..self.pages)).as_mut() }
     }
 }
 

@@ -4,25 +4,19 @@
 //! a taken name or an unknown workload shows before memory moves; it maps the same memory but has no state and
 //! cannot run. Its only control connection is its birth cord: if this process dies, it exits.
 
-use std::io::{self, Read};
-use std::ops::Range;
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 
-use engine::{BoxError, PAGE_SIZE, PageBytes, PageEntry, Pfn, TargetDomain, libxc};
+use engine::{BoxError, PageBytes, PageEntry, Pfn, TargetDomain, TargetMemory, libxc};
 use libxc::{DomainHeader, DomainKind, Record};
 
-use super::ahead::Ahead;
+use super::arriving::Arriving;
 use super::control::Control;
 use super::error::os;
-use super::map::index;
 use super::protocol::{Lines, Request};
-use super::{GuestConfig, GuestMemory, GuestState, Host, HostError, P2m, context, names};
-
-/// Pages that are read from the stream at once: 256 KiB, which stay in a processor's own cache until they are written to
-/// the memory.
-const BUFFER: u64 = 64;
+use super::{GuestConfig, GuestState, Host, HostError, context, names};
 
 /// When the target's name must be free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,15 +31,7 @@ pub enum NameUse {
 #[derive(Debug)]
 pub struct HostTarget {
     config: GuestConfig,
-    memory: GuestMemory,
-    p2m: P2m,
-    /// Where page data are between the stream and the memory: [`BUFFER`] pages.
-    buffer: Vec<u8>,
-    ahead: Ahead,
-    /// Whether all pages have memory and are mapped, those too that the stream says nothing of.
-    reserved: bool,
-    /// Whether a page that had memory has lost it.
-    punched: bool,
+    memory: Arriving,
     state: Option<GuestState>,
     guest: Option<Guest>,
     /// The same once it runs: letting it go can wait until the source knows.
@@ -75,27 +61,14 @@ impl Host {
         if name_use == NameUse::FreeNow && self.is_running(name) {
             return Err(HostError::Taken(name.to_owned()));
         }
-        let memory = GuestMemory::create(config.pages)?;
-        let p2m = P2m::create(config.pages)?;
-        let buffer = vec![0; index(BUFFER) * PAGE_SIZE];
-        let ahead = Ahead::start(memory.file()?, config.pages)?;
-        let mut target = HostTarget {
-            config,
-            memory,
-            p2m,
-            buffer,
-            ahead,
-            reserved: false,
-            punched: false,
-            state: None,
-            guest: None,
-            started: None,
-        };
+        let memory = Arriving::create(config.pages)?;
+        let (memory_fd, p2m_fd) = memory.descriptors();
+        let mut target = HostTarget { config, memory, state: None, guest: None, started: None };
         let prepare = Request::Prepare {
             config: target.config.clone(),
             pid: std::process::id(),
-            memory: target.memory.descriptor(),
-            p2m: target.p2m.descriptor(),
+            memory: memory_fd,
+            p2m: p2m_fd,
         };
         let (process, cord) = self.spawn()?;
         // Into the target first: on an error its drop ends the process.
@@ -170,9 +143,7 @@ impl HostTarget {
     /// # Errors
     /// [`HostError::Os`] when there is not so much.
     pub fn reserve(&mut self) -> Result<(), HostError> {
-        self.memory.reserve()?;
-        self.reserved = true;
-        Ok(())
+        self.memory.reserve()
     }
 
     /// Lets a completed guest go: it takes its name, runs (unless `paused`), and lives on without this process.
@@ -193,43 +164,6 @@ impl HostTarget {
         Ok(())
     }
 
-    /// Reads straight into memory that is mapped already.
-    fn read_mapped(&mut self, run: Range<u64>, data: &mut dyn Read) -> io::Result<()> {
-        // SAFETY: the guest's process has the memory mapped but has no state and so no running vCPU before `complete`;
-        // nobody else has the memory file.
-        let bytes = unsafe { self.memory.bytes_mut(run) };
-        data.read_exact(bytes)
-    }
-
-    /// Reads into the buffer, and writes that to the file: cheaper than to map memory for one write.
-    fn read_through(&mut self, run: Range<u64>, data: &mut dyn Read) -> Result<(), BoxError> {
-        let mut at = run.start;
-        while at < run.end {
-            let part = &mut self.buffer[..index((run.end - at).min(BUFFER)) * PAGE_SIZE];
-            data.read_exact(part)?;
-            self.memory.write(Pfn(at), part)?;
-            at += BUFFER;
-        }
-        Ok(())
-    }
-
-    fn take_memory(&self, run: Range<u64>) -> Result<(), HostError> {
-        if self.punched {
-            return self.memory.allocate(run);
-        }
-        let left = if self.reserved { run.end..run.end } else { self.ahead.came(&run) };
-        if left.is_empty() { Ok(()) } else { self.memory.allocate(left) }
-    }
-
-    /// Gives back what was taken beforehand for pages that have no memory.
-    fn release_holes(&self) -> Result<(), HostError> {
-        if self.p2m.len() == self.config.pages {
-            return Ok(());
-        }
-        let holes = (0..self.config.pages).map(Pfn).filter(|&pfn| !self.p2m.contains(pfn));
-        runs(holes).try_for_each(|run| self.memory.release(run))
-    }
-
     /// The state in an HVM context, if it fits this guest.
     fn load_context(&mut self, blob: &[u8]) -> Result<(), HostError> {
         let state = context::decode(blob)?;
@@ -239,17 +173,22 @@ impl HostTarget {
     }
 }
 
-/// The runs of adjacent pages, in order.
-fn runs(pfns: impl Iterator<Item = Pfn>) -> impl Iterator<Item = Range<u64>> {
-    let mut pfns = pfns.peekable();
-    std::iter::from_fn(move || {
-        let first = pfns.next()?.0;
-        let mut end = first + 1;
-        while pfns.next_if(|pfn| pfn.0 == end).is_some() {
-            end += 1;
-        }
-        Some(first..end)
-    })
+impl TargetMemory for HostTarget {
+    fn populate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
+        self.memory.populate(pfns)
+    }
+
+    fn depopulate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
+        self.memory.depopulate(pfns)
+    }
+
+    fn write(&mut self, pages: &[PageEntry], data: &mut dyn Read) -> Result<(), BoxError> {
+        self.memory.write(pages, data)
+    }
+
+    fn read(&mut self, page: PageEntry, out: &mut PageBytes) -> Result<(), BoxError> {
+        self.memory.read(page, out)
+    }
 }
 
 impl TargetDomain for HostTarget {
@@ -264,33 +203,8 @@ impl TargetDomain for HostTarget {
         self.config.pages
     }
 
-    fn populate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
-        for run in runs(pfns.iter().copied()) {
-            self.take_memory(run.clone())?;
-            self.p2m.insert(run);
-        }
-        Ok(())
-    }
-
-    fn depopulate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
-        for run in runs(pfns.iter().copied()) {
-            self.punched = true;
-            self.memory.depopulate(&self.p2m, run)?;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, pages: &[PageEntry], data: &mut dyn Read) -> Result<(), BoxError> {
-        for run in runs(pages.iter().map(|page| page.pfn)) {
-            if self.reserved { self.read_mapped(run, data)? } else { self.read_through(run, data)? }
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, page: PageEntry, out: &mut PageBytes) -> Result<(), BoxError> {
-        let missing = || HostError::Unfit(format!("a read of the absent page {}", page.pfn));
-        self.memory.pages().get(page.pfn.index()).ok_or_else(missing)?.load(out);
-        Ok(())
+    fn lane(&mut self) -> Result<Box<dyn TargetMemory + Send>, BoxError> {
+        Ok(Box::new(self.memory.again()))
     }
 
     fn record(&mut self, record: Record) -> Result<(), BoxError> {
@@ -309,8 +223,7 @@ impl TargetDomain for HostTarget {
     fn complete(&mut self) -> Result<(), BoxError> {
         let state =
             self.state.take().ok_or_else(|| HostError::Unfit("a stream without HVM_CONTEXT".into()))?;
-        self.ahead.end()?;
-        self.release_holes()?;
+        self.memory.complete()?;
         let lost = || HostError::Disconnected(self.config.name.clone());
         let guest = self.guest.as_mut().ok_or_else(lost)?;
         Ok(guest.control.order(&Request::Load { state })?)
@@ -329,16 +242,5 @@ impl Drop for HostTarget {
         if let Some(guest) = self.started.take() {
             guest.let_go();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_follow_the_order_given() {
-        let pfns = [3, 4, 9, 8, 7, 8].map(Pfn);
-        assert_eq!(runs(pfns.into_iter()).collect::<Vec<_>>(), [3..5, 9..10, 8..9, 7..9]);
     }
 }

@@ -77,6 +77,11 @@ impl Channel {
         Ok(Self { fd, kind, sent: Arc::default(), wait: Wait::new(abort) })
     }
 
+    /// Another one, of our own, that counts what it accepts with this one.
+    pub(super) fn beside(&self, fd: OwnedFd) -> io::Result<Self> {
+        Ok(Self { sent: self.counter(), ..Self::new(fd, Description::Own, &self.wait.abort)? })
+    }
+
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use engine::Abort;
 
 use super::channel::{Channel, Description, Kind, own_pipe};
+use super::door::Door;
 use super::gather::Outgoing;
 use super::wait::Wait;
 use super::{Error, LinkSpec, inherited, socket};
@@ -40,6 +41,7 @@ pub fn open_receive(
 
 fn open(spec: &LinkSpec, abort: &Abort, listening: impl FnOnce(&LinkSpec)) -> io::Result<ReceiveLink> {
     let wait = Wait::new(abort);
+    let mut door = None;
     let (fd, description) = match spec {
         LinkSpec::File(path) => (open_file(path)?, Description::Own),
         LinkSpec::Stdio => (inherited::duplicate(libc::STDIN_FILENO)?, Description::Shared),
@@ -47,7 +49,9 @@ fn open(spec: &LinkSpec, abort: &Abort, listening: impl FnOnce(&LinkSpec)) -> io
         LinkSpec::Tcp { host, port } => {
             let listener = socket::listen_tcp(host, *port, &wait)?;
             listening(&LinkSpec::Tcp { host: host.clone(), port: listener.local_addr()?.port() });
-            (socket::accept_tcp(&listener, &wait)?, Description::Own)
+            let first = socket::accept_tcp(&listener, &wait)?;
+            door = Some(Door { listener, first: first.try_clone()?, abort: abort.clone() });
+            (first, Description::Own)
         }
         LinkSpec::Unix(path) => {
             let door = socket::listen_unix(path)?;
@@ -60,7 +64,7 @@ fn open(spec: &LinkSpec, abort: &Abort, listening: impl FnOnce(&LinkSpec)) -> io
     let duplex = channel.kind() == Kind::Socket && *spec != LinkSpec::Stdio;
     // Without capacity every read is passed on as it is.
     let input = BufReader::with_capacity(if ahead { READ_AHEAD } else { 0 }, channel);
-    Ok(ReceiveLink { input, replies: None, duplex })
+    Ok(ReceiveLink { input, replies: None, duplex, door })
 }
 
 /// Receives from standard input and answers on standard output: the end that a sender's [`open_command`] talks to.
@@ -79,7 +83,12 @@ fn answering(abort: &Abort) -> io::Result<ReceiveLink> {
     }
     let shared = |fd| Channel::new(inherited::duplicate(fd)?, Description::Shared, abort);
     let (input, replies) = (shared(libc::STDIN_FILENO)?, shared(libc::STDOUT_FILENO)?);
-    Ok(ReceiveLink { input: BufReader::with_capacity(0, input), replies: Some(replies), duplex: true })
+    Ok(ReceiveLink {
+        input: BufReader::with_capacity(0, input),
+        replies: Some(replies),
+        duplex: true,
+        door: None,
+    })
 }
 
 /// A link from a program that writes the stream to one pipe and hears answers on another; these are our ends of them.
@@ -88,7 +97,12 @@ fn answering(abort: &Abort) -> io::Result<ReceiveLink> {
 /// When they are no pipes.
 pub fn receive_over(input: OwnedFd, replies: OwnedFd, abort: &Abort) -> io::Result<ReceiveLink> {
     let (input, replies) = (own_pipe(input, abort)?, own_pipe(replies, abort)?);
-    Ok(ReceiveLink { input: BufReader::with_capacity(0, input), replies: Some(replies), duplex: true })
+    Ok(ReceiveLink {
+        input: BufReader::with_capacity(0, input),
+        replies: Some(replies),
+        duplex: true,
+        door: None,
+    })
 }
 
 fn open_file(path: &Path) -> io::Result<OwnedFd> {
@@ -109,9 +123,22 @@ pub struct ReceiveLink {
     /// Where answers go to, if not to where the stream comes from.
     replies: Option<Channel>,
     duplex: bool,
+    door: Option<Door>,
 }
 
 impl ReceiveLink {
+    /// A further connection of a source.
+    pub(super) fn of_lane(channel: Channel) -> Self {
+        let input = BufReader::with_capacity(READ_AHEAD, channel);
+        Self { input, replies: None, duplex: false, door: None }
+    }
+
+    /// Where further connections of the same source may come in; a `tcp:` link has it, once.
+    #[must_use]
+    pub fn take_door(&mut self) -> Option<Door> {
+        self.door.take()
+    }
+
     /// Whether [`reply`](Self::reply) is possible.
     #[must_use]
     pub fn is_duplex(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Read};
 use std::iter;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,12 +11,13 @@ use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use engine::{Abort, GuestPage, Link, Undelivered};
+use stream::lanes::Lanes;
 
 use super::channel::{Channel, Description, Kind, own_pipe};
 use super::gather::Outgoing;
 use super::part_file::PartFile;
 use super::wait::Wait;
-use super::{Aborted, Error, LinkSpec, ReceiveLink, command, inherited, socket};
+use super::{Aborted, Error, LinkSpec, ReceiveLink, command, inherited, socket, tcp};
 
 /// Opens `spec` for sending. Raising `abort` ends every wait of the link within 100 ms, the opening too.
 ///
@@ -146,6 +147,26 @@ impl SendLink {
         for channel in iter::once(&mut self.channel).chain(&mut self.answers) {
             channel.wait.abort = Abort::new();
         }
+    }
+
+    /// Opens further connections to where this one goes, one for each of the other `lanes`, and greets there. What they
+    /// accept is counted with what this one does.
+    ///
+    /// # Errors
+    /// When this link is not `tcp:`, or the other end does not listen any more.
+    pub fn open_lanes(&self, lanes: &Lanes) -> io::Result<Vec<Self>> {
+        tcp::stay_small_if_local(self.channel.as_fd())?;
+        (1..lanes.count).map(|number| self.open_lane(&lanes.greeting(number))).collect()
+    }
+
+    fn open_lane(&self, greeting: &[u8]) -> io::Result<Self> {
+        let fd = socket::connect_beside(self.channel.as_fd(), &self.channel.wait)?;
+        tcp::stay_small_if_local(fd.as_fd())?;
+        let channel = self.channel.beside(fd)?;
+        let name = self.name.clone();
+        let mut lane = Self { channel, answers: None, command: None, part: None, duplex: false, name };
+        lane.send_bytes(greeting)?;
+        Ok(lane)
     }
 
     /// Fills `message` with the other end's next bytes.

@@ -1,11 +1,11 @@
 //! Connecting and accepting, TCP and unix.
 //!
-//! The sizes of socket buffers are left to the kernel: setting one switches its autotuning off, which knows the
-//! path better than a constant.
+//! The sizes of socket buffers are left to the kernel, but for several connections that all stay in this machine: setting
+//! one switches its autotuning off, which knows the path better than a constant.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -56,6 +56,11 @@ fn resolve(host: &str, port: u16, wait: &Wait) -> io::Result<Vec<SocketAddr>> {
         let _ = sender.send(addresses);
     })?;
     wait.message(&receiver)?
+}
+
+/// Connects to where a connection goes.
+pub(super) fn connect_beside(tcp: BorrowedFd<'_>, wait: &Wait) -> io::Result<OwnedFd> {
+    connect_address(TcpStream::from(tcp.try_clone_to_owned()?).peer_addr()?, wait)
 }
 
 fn connect_address(address: SocketAddr, wait: &Wait) -> io::Result<OwnedFd> {

@@ -2,9 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::mem;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use nix::sys::socket::{getsockopt, setsockopt, sockopt};
+use nix::sys::socket::{SockaddrStorage, getpeername, getsockname, getsockopt, setsockopt, sockopt};
 
 /// A path with a shorter round trip (microseconds) has no queues of others that a sender had to spare.
 const NEAR: u32 = 1000;
@@ -46,6 +47,34 @@ fn paces_in_vain(control: &OsStr, round_trip: u32) -> bool {
     round_trip < NEAR && control.as_encoded_bytes().starts_with(PACED.as_bytes())
 }
 
+/// What a connection that stays in this machine may hold, bytes, at each end; the kernel doubles it for its own needs. The
+/// kernel's own choice grows to tens of MiB, which a loopback has no use for, and which come from memory that nobody had
+/// before and are in no cache when they are read.
+const IN_ONE_MACHINE: usize = 256 << 10;
+
+/// Keeps what lies in a connection small if both its ends are in this machine. For one of several: a single one loses more
+/// by waiting than its buffers cost.
+pub(super) fn stay_small_if_local(socket: BorrowedFd<'_>) -> nix::Result<()> {
+    if !is_local(socket) {
+        return Ok(());
+    }
+    setsockopt(&socket, sockopt::SndBuf, &IN_ONE_MACHINE)?;
+    setsockopt(&socket, sockopt::RcvBuf, &(2 * IN_ONE_MACHINE))
+}
+
+/// Whether both ends have the same address.
+fn is_local(socket: BorrowedFd<'_>) -> bool {
+    let ours = getsockname::<SockaddrStorage>(socket.as_raw_fd()).ok();
+    let theirs = getpeername::<SockaddrStorage>(socket.as_raw_fd()).ok();
+    ours.zip(theirs)
+        .is_some_and(|(ours, theirs)| address(&ours).is_some_and(|own| Some(own) == address(&theirs)))
+}
+
+fn address(socket: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = socket.as_sockaddr_in().map(|v4| IpAddr::from(v4.ip()));
+    v4.or_else(|| socket.as_sockaddr_in6().map(|v6| IpAddr::from(v6.ip())))
+}
+
 /// `TCP_INFO` of linux/tcp.h; what an older kernel does not know is 0.
 fn info(socket: BorrowedFd<'_>) -> Option<libc::tcp_info> {
     // SAFETY: all zeros is a valid tcp_info: it has numbers only.
@@ -64,6 +93,19 @@ mod tests {
     use std::os::fd::AsFd as _;
 
     use super::*;
+
+    #[test]
+    fn a_connection_within_this_machine_can_be_kept_small() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert!(is_local(socket.as_fd()));
+        stay_small_if_local(socket.as_fd()).unwrap();
+        // Doubled; a machine may allow less.
+        assert!(getsockopt(&socket, sockopt::SndBuf).unwrap() <= 2 * IN_ONE_MACHINE);
+        assert!(getsockopt(&socket, sockopt::RcvBuf).unwrap() <= 4 * IN_ONE_MACHINE);
+        let (other, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert!(!is_local(other.as_fd()), "no addresses at all");
+    }
 
     #[test]
     fn only_a_pace_on_a_near_path_is_in_vain() {

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use engine::{BoxError, PageBytes, TargetDomain};
+use engine::{BoxError, PageBytes, TargetDomain, TargetMemory};
 use stream::libxc::{DomainHeader, DomainKind, Record};
 use stream::{PAGE_SIZE, PageEntry, Pfn};
 
@@ -152,19 +152,7 @@ impl XenTarget {
     }
 }
 
-impl TargetDomain for XenTarget {
-    fn begin(&mut self, header: &DomainHeader) -> Result<(), BoxError> {
-        match (&self.kind, header.kind) {
-            (Kind::Hvm(_), DomainKind::Hvm) | (Kind::Pv(_), DomainKind::Pv) => Ok(()),
-            (_, DomainKind::Pv) => Err(self.domain.misfit("it holds a PV guest").into()),
-            (_, DomainKind::Hvm) => Err(self.domain.misfit("it holds an HVM or PVH guest").into()),
-        }
-    }
-
-    fn pfn_limit(&self) -> u64 {
-        self.pfn_limit
-    }
-
+impl TargetMemory for XenTarget {
     fn populate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
         self.end_static_data()?;
         let lacking = pfns.iter().filter(|pfn| !self.kept.contains(pfn));
@@ -205,6 +193,20 @@ impl TargetDomain for XenTarget {
         let mapping = self.foreign.map(self.domain.domid(), &[self.frame(page.pfn)?])?;
         mapping.pages(0..1)[0].load(out);
         Ok(())
+    }
+}
+
+impl TargetDomain for XenTarget {
+    fn begin(&mut self, header: &DomainHeader) -> Result<(), BoxError> {
+        match (&self.kind, header.kind) {
+            (Kind::Hvm(_), DomainKind::Hvm) | (Kind::Pv(_), DomainKind::Pv) => Ok(()),
+            (_, DomainKind::Pv) => Err(self.domain.misfit("it holds a PV guest").into()),
+            (_, DomainKind::Hvm) => Err(self.domain.misfit("it holds an HVM or PVH guest").into()),
+        }
+    }
+
+    fn pfn_limit(&self) -> u64 {
+        self.pfn_limit
     }
 
     fn record(&mut self, record: Record) -> Result<(), BoxError> {

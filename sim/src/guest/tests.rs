@@ -1,7 +1,8 @@
 //! The guest through the engine's traits.
 
 use engine::{
-    BoxError, DirtyTracker, Harvest, Link, PageBatch, SourceDomain, TargetDomain, Toolstack, libxc::Record,
+    BoxError, DirtyTracker, Harvest, Link, PageBatch, SourceDomain, TargetDomain, TargetMemory, Toolstack,
+    libxc::Record,
 };
 use stream::{PAGE_SIZE, PageType};
 

@@ -22,6 +22,8 @@ pub enum StreamUse {
     Plain,
     /// Remus or COLO: `VERIFY` is an error.
     Checkpointed,
+    /// Some of a guest's pages, beside the stream that has all else: nothing but `PAGE_DATA`, `VERIFY` and `END` may come.
+    Lane,
 }
 
 /// What a reader accepts.

@@ -114,8 +114,7 @@ impl Order {
     /// When pages may not come yet.
     pub fn page_data(&mut self) -> Result<(), Fault> {
         self.check_start(RecordType::PageData)?;
-        self.after_static_data()?;
-        self.needs_p2m()
+        self.ready_for_pages()
     }
 
     /// Checks one entry of a `PAGE_DATA` record.
@@ -139,6 +138,10 @@ impl Order {
     fn check_start(&self, record_type: RecordType) -> Result<(), Fault> {
         if self.ended {
             return Err(Fault::AfterEnd);
+        }
+        if self.is_lane() {
+            let of_lane = matches!(record_type, RecordType::PageData | RecordType::Verify | RecordType::End);
+            return if of_lane { Ok(()) } else { Err(Fault::WrongUse) };
         }
         let pv_info_missing = self.kind == DomainKind::Pv && self.guest_width.is_none();
         if pv_info_missing && record_type != RecordType::PvInfo {
@@ -184,6 +187,14 @@ impl Order {
         if self.static_data_ended { Ok(()) } else { Err(Fault::Before(RecordType::StaticDataEnd)) }
     }
 
+    fn ready_for_pages(&mut self) -> Result<(), Fault> {
+        if self.is_lane() {
+            return Ok(());
+        }
+        self.after_static_data()?;
+        self.needs_p2m()
+    }
+
     fn needs_p2m(&self) -> Result<(), Fault> {
         match (self.kind, self.p2m) {
             (DomainKind::Pv, None) => Err(Fault::Before(RecordType::PvP2mFrames)),
@@ -212,9 +223,10 @@ impl Order {
     }
 
     fn verify(&mut self) -> Result<(), Fault> {
-        self.only_use(StreamUse::Plain)?;
-        self.after_static_data()?;
-        self.needs_p2m()?;
+        if self.limits.stream_use == StreamUse::Checkpointed {
+            return Err(Fault::WrongUse);
+        }
+        self.ready_for_pages()?;
         match std::mem::replace(&mut self.verify, true) {
             false => Ok(()),
             true => Err(Fault::Twice),
@@ -250,12 +262,20 @@ impl Order {
         Ok(())
     }
 
+    /// The stream that this one is beside says all but the pages.
+    fn is_lane(&self) -> bool {
+        self.limits.stream_use == StreamUse::Lane
+    }
+
     fn only_use(&self, stream_use: StreamUse) -> Result<(), Fault> {
         if self.limits.stream_use == stream_use { Ok(()) } else { Err(Fault::WrongUse) }
     }
 
     /// Whether a guest could be made from what came.
     fn complete(&self) -> Result<(), Fault> {
+        if self.is_lane() {
+            return Ok(());
+        }
         let has_static_data = self.version >= FIRST_WITH_STATIC_DATA;
         let pv = self.kind == DomainKind::Pv;
         let needed = [

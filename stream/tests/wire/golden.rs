@@ -1,5 +1,6 @@
 //! Every record as bytes written by hand from the specification.
 
+use stream::lanes::Lanes;
 use stream::libxc::{
     Body, CpuidLeaf, DomainHeader, DomainKind, Encoder, HEADERS_LEN, HvmParam, MsrEntry, Record, TscInfo,
     VcpuPart, decode,
@@ -128,6 +129,10 @@ fn the_libxl_stream_is_as_specified() {
         ),
         (libxl::Record::CheckpointEnd, hex("04000000 00000000")),
         (libxl::Record::CheckpointState(3), hex("05000000 04000000 03000000 00000000")),
+        (
+            libxl::Record::Lanes(Lanes { count: 2, token: *b"0123456789abcdef" }),
+            hex("6c616e65 18000000 02000000 00000000 3031323334353637 3839616263646566"),
+        ),
     ];
     for (record, bytes) in vectors {
         let mut out = Vec::new();

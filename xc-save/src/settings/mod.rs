@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use ffi::MapMode;
 use policy::{bandwidth, stop, units};
+use stream::lanes::MAX_LANES;
 
 use crate::progress::Style;
 
@@ -47,6 +48,8 @@ pub static TIMEOUT: Setting = Setting { key: "timeout", default: "", check: time
 pub static TIMEOUT_ACTION: Setting = Setting { key: "timeout_action", default: "abort", check: action };
 /// How the guest's memory is made readable during a live copy.
 pub static MAP: Setting = Setting { key: "map", default: "full", check: map_mode };
+/// Over how many connections the pages go.
+pub static CONNECTIONS: Setting = Setting { key: "connections", default: "1", check: connections };
 /// How progress is shown.
 pub static PROGRESS: Setting = Setting { key: "progress", default: "auto", check: style };
 /// The file for the statistics.
@@ -64,7 +67,7 @@ pub static XL: Setting = Setting { key: "xl", default: "xl", check: any };
 pub static HELPER: Setting = Setting { key: "helper", default: "", check: any };
 
 /// All of them, in the order in which they are shown.
-pub static ALL: [&Setting; 14] = [
+pub static ALL: [&Setting; 15] = [
     &STOP,
     &BANDWIDTH,
     &LINK_RATE,
@@ -72,6 +75,7 @@ pub static ALL: [&Setting; 14] = [
     &TIMEOUT,
     &TIMEOUT_ACTION,
     &MAP,
+    &CONNECTIONS,
     &PROGRESS,
     &STATS,
     &METRICS,
@@ -122,6 +126,8 @@ pub struct Settings {
     pub timeout_action: Action,
     /// How the guest is mapped.
     pub map: MapMode,
+    /// Over how many connections the pages go, from 1 to [`MAX_LANES`].
+    pub connections: u32,
     /// The command that reaches another host; empty when the host is the command.
     pub ssh: String,
     /// The command that receives the guest there.
@@ -157,6 +163,7 @@ impl From<&Values> for Settings {
             timeout: units::duration(values.text(&TIMEOUT)),
             timeout_action: read_action(values.text(&TIMEOUT_ACTION)).unwrap_or(Action::Abort),
             map: values.text(&MAP).parse().unwrap_or_default(),
+            connections: read_connections(values.text(&CONNECTIONS)).unwrap_or(1),
             ssh: values.text(&SSH).to_owned(),
             receiver: values.text(&RECEIVER).to_owned(),
             xl: values.text(&XL).into(),
@@ -233,6 +240,14 @@ fn read_action(text: &str) -> Option<Action> {
 
 fn map_mode(text: &str) -> Result<(), String> {
     text.parse::<MapMode>().map(|_| ()).map_err(|_| "not full or batch".into())
+}
+
+fn connections(text: &str) -> Result<(), String> {
+    read_connections(text).map(|_| ()).ok_or_else(|| format!("not a number from 1 to {MAX_LANES}"))
+}
+
+fn read_connections(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number| (1..=MAX_LANES).contains(number))
 }
 
 fn style(text: &str) -> Result<(), String> {
