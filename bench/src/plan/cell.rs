@@ -91,7 +91,7 @@ impl Cell {
     /// Whether a guest of ours is moved, by our own programs.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(self.world.parse(), Ok(World::Host(_)))
+        matches!(self.world.parse(), Ok(World::Host(..)))
     }
 
     /// The value of an axis.

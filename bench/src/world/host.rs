@@ -97,7 +97,12 @@ fn beforehand(cell: &Cell, temperature: Temperature, dir: &Path) -> Result<Optio
     Ok(Some(file))
 }
 
-pub(super) fn measure(cell: &Cell, temperature: Temperature, network: &Network) -> Result<Measured, Error> {
+pub(super) fn measure(
+    cell: &Cell,
+    temperature: Temperature,
+    connections: u8,
+    network: &Network,
+) -> Result<Measured, Error> {
     let files = TempDir::new_in("/run").map_err(|cause| Error::io("make a directory in /run", cause))?;
     let config = beforehand(cell, temperature, files.path())?;
     let sent_before = network.sent()?;
@@ -106,7 +111,7 @@ pub(super) fn measure(cell: &Cell, temperature: Temperature, network: &Network) 
     let (receiver, port) = Receiver::start(network, config.as_deref())?;
     let _source = start_guest(cell)?;
     let stats = files.path().join("save");
-    save(cell, network, port, &stats)?;
+    save(cell, connections, network, port, &stats)?;
     let _target = Guest(guest_host(), THERE);
     receiver.finish()?;
     let cpu = children_seconds() - cpu_before;
@@ -161,7 +166,7 @@ impl Drop for Receiver {
     }
 }
 
-fn save(cell: &Cell, network: &Network, port: u16, stats: &Path) -> Result<(), Error> {
+fn save(cell: &Cell, connections: u8, network: &Network, port: u16, stats: &Path) -> Result<(), Error> {
     let mut save = command("xc-save");
     save.args([
         "--live",
@@ -171,6 +176,8 @@ fn save(cell: &Cell, network: &Network, port: u16, stats: &Path) -> Result<(), E
         &cell.bandwidth,
         "--map",
         &cell.map,
+        "--connections",
+        &connections.to_string(),
         "--progress",
         "none",
         "--stats",

@@ -20,8 +20,9 @@ pub use host::{guest_host, start_guest};
 /// A world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
-    /// A guest process, moved by `xc-save` and `xc-restore`, which has the memory beforehand (warm) or not (cold).
-    Host(Temperature),
+    /// A guest process, moved by `xc-save` and `xc-restore`, which has the memory beforehand (warm) or not (cold), over so
+    /// many connections.
+    Host(Temperature, u8),
     /// A plain TCP copy of as many pages of the same content.
     Ideal(Temperature),
     /// A stopped guest of QEMU, into memory that was taken beforehand (warm) or not (cold), by this many multifd channels;
@@ -33,40 +34,49 @@ impl FromStr for World {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let expected = "host, host-warm, ideal-cold, ideal-warm, qemu[-multifd-N][-warm] (N from 1 to 16)";
+        let expected =
+            "host[-connections-N][-warm], ideal-cold, ideal-warm or qemu[-multifd-N][-warm] (N from 1 to 16)";
         let bad = || Error::Spec { what: "world", text: text.to_owned(), expected };
         match text {
-            "host" => Ok(Self::Host(Temperature::Cold)),
-            "host-warm" => Ok(Self::Host(Temperature::Warm)),
             "ideal-cold" => Ok(Self::Ideal(Temperature::Cold)),
             "ideal-warm" => Ok(Self::Ideal(Temperature::Warm)),
-            _ => qemu(text).ok_or_else(bad),
+            _ => ours_or_qemu(text).ok_or_else(bad),
         }
     }
 }
 
-fn qemu(text: &str) -> Option<World> {
+fn ours_or_qemu(text: &str) -> Option<World> {
     let (how, temperature) = match text.strip_suffix("-warm") {
         Some(how) => (how, Temperature::Warm),
         None => (text, Temperature::Cold),
     };
-    if how == "qemu" {
-        return Some(World::Qemu(temperature, None));
+    let number = |text: &str| text.parse().ok().filter(|number| (1..=16).contains(number));
+    match how {
+        "host" => Some(World::Host(temperature, 1)),
+        "qemu" => Some(World::Qemu(temperature, None)),
+        _ => match how.strip_prefix("host-connections-") {
+            Some(connections) => Some(World::Host(temperature, number(connections)?)),
+            None => Some(World::Qemu(temperature, Some(number(how.strip_prefix("qemu-multifd-")?)?))),
+        },
     }
-    let channels = how.strip_prefix("qemu-multifd-")?.parse().ok()?;
-    (1..=16).contains(&channels).then_some(World::Qemu(temperature, Some(channels)))
+}
+
+fn warmth(temperature: Temperature) -> &'static str {
+    if temperature == Temperature::Warm { "-warm" } else { "" }
 }
 
 impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Host(Temperature::Cold) => write!(f, "host"),
-            Self::Host(Temperature::Warm) => write!(f, "host-warm"),
+            Self::Host(temperature, 1) => write!(f, "host{}", warmth(*temperature)),
+            Self::Host(temperature, connections) => {
+                write!(f, "host-connections-{connections}{}", warmth(*temperature))
+            }
             Self::Ideal(temperature) => write!(f, "ideal-{temperature}"),
             Self::Qemu(temperature, channels) => {
                 write!(f, "qemu")?;
                 channels.iter().try_for_each(|channels| write!(f, "-multifd-{channels}"))?;
-                write!(f, "{}", if *temperature == Temperature::Warm { "-warm" } else { "" })
+                write!(f, "{}", warmth(*temperature))
             }
         }
     }
@@ -78,7 +88,7 @@ impl fmt::Display for World {
 /// When the migration fails; nothing of it is left then.
 pub fn measure(cell: &Cell, network: &Network) -> Result<Measured, Error> {
     match cell.world.parse()? {
-        World::Host(temperature) => host::measure(cell, temperature, network),
+        World::Host(temperature, connections) => host::measure(cell, temperature, connections, network),
         World::Ideal(temperature) => copier::measure(cell, temperature, network),
         World::Qemu(temperature, channels) => qemu::measure(cell, temperature, channels, network),
     }
@@ -90,12 +100,15 @@ mod tests {
 
     #[test]
     fn every_world_is_read_and_shown_alike() {
-        let ours_and_ideal = ["host", "host-warm", "ideal-cold", "ideal-warm"];
+        let ours = ["host", "host-warm", "host-connections-2", "host-connections-4-warm"];
+        let ideal = ["ideal-cold", "ideal-warm"];
         let peers = ["qemu", "qemu-warm", "qemu-multifd-4", "qemu-multifd-4-warm"];
-        for text in ours_and_ideal.into_iter().chain(peers) {
+        for text in ours.into_iter().chain(ideal).chain(peers) {
             assert_eq!(text.parse::<World>().unwrap().to_string(), text);
         }
-        for text in ["qemu-multifd-0", "qemu-warm-multifd-4", "qemu-", "mars"] {
+        for text in
+            ["qemu-multifd-0", "qemu-warm-multifd-4", "qemu-", "host-2", "host-connections-17", "mars"]
+        {
             text.parse::<World>().unwrap_err();
         }
     }
