@@ -151,8 +151,11 @@ pub(super) fn pipelined<B: PageBatch, T>(
 
 /// When one sink fails, the others are aborted.
 fn first_cause(mut ends: Vec<Result<(), SinkError>>) -> Result<(), SinkError> {
-    let aborted = |end: &Result<(), SinkError>| matches!(end, Err(SinkError::Link(cause)) if cause.kind() == io::ErrorKind::Interrupted);
-    ends.sort_by_key(|end| if end.is_ok() { 2 } else { u8::from(aborted(end)) });
+    ends.sort_by_key(|end| match end {
+        Err(SinkError::Link(cause)) if cause.kind() == io::ErrorKind::Interrupted => 1,
+        Err(_) => 0,
+        Ok(()) => 2,
+    });
     ends.into_iter().next().unwrap_or(Ok(()))
 }
 

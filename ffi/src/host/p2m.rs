@@ -58,6 +58,14 @@ impl P2m {
         self.populated().iter().map(|w| u64::from(w.load(Ordering::Relaxed).count_ones())).sum()
     }
 
+    /// The pages that have memory.
+    pub(super) fn pages(&self) -> PfnSet {
+        let mut pages = PfnSet::empty(self.pages);
+        let words = self.populated().iter().enumerate();
+        words.for_each(|(i, word)| pages.union_word(i, word.load(Ordering::Acquire)));
+        pages
+    }
+
     /// Whether no page has memory.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -149,6 +157,7 @@ mod tests {
         p2m.remove(63..66);
         let left: Vec<u64> = (0..200).filter(|&p| p2m.contains(Pfn(p))).collect();
         assert_eq!(left, (60..63).chain(66..130).collect::<Vec<_>>());
+        assert_eq!(p2m.pages().iter().map(|pfn| pfn.0).collect::<Vec<_>>(), left);
     }
 
     #[test]

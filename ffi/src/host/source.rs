@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::{BoxError, GuestPage, PageBatch, PageEntry, PageType, Pfn, SourceDomain, Toolstack, libxc};
+use engine::{
+    BoxError, GuestPage, PageBatch, PageEntry, PageType, Pfn, PfnSet, SourceDomain, Toolstack, libxc,
+};
 use libxc::{DomainHeader, DomainKind, Record, TscInfo};
 use nix::time::{ClockId, clock_gettime};
 
@@ -117,6 +119,11 @@ impl SourceDomain for HostSource {
         types.clear();
         types.extend(pfns.iter().map(|&pfn| self.kind(pfn)));
         Ok(())
+    }
+
+    /// From the bitmap as it is: the suspended guest waits for this.
+    fn populated(&mut self) -> Result<PfnSet, BoxError> {
+        Ok(self.p2m.pages())
     }
 
     fn batch(&mut self, pfns: &[Pfn]) -> Result<HostBatch, BoxError> {
