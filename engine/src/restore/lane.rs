@@ -27,13 +27,13 @@ pub struct Lane<R> {
     pub stop: Abort,
 }
 
-/// Lanes at work. Dropping this stops them.
-pub(super) struct Lanes {
+/// The threads that receive by the further lanes. Dropping this stops them.
+pub(super) struct Receivers {
     stops: Vec<Abort>,
     ends: Receiver<Result<Received, Error>>,
 }
 
-impl Lanes {
+impl Receivers {
     /// Starts a thread for each lane, which writes to its own handle of the guest's memory.
     pub(super) fn start<'scope, R: Read + Send + 'scope>(
         scope: &'scope Scope<'scope, '_>,
@@ -77,7 +77,7 @@ impl Lanes {
     }
 }
 
-impl Drop for Lanes {
+impl Drop for Receivers {
     fn drop(&mut self) {
         self.stops.iter().for_each(|stop| stop.raise(STOP));
     }

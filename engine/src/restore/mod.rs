@@ -14,6 +14,7 @@ use stream::Input;
 use stream::libxc::{Item, Limits, Reader, Record};
 
 use crate::digest::MemoryDigest;
+use crate::lane::Lanes;
 use crate::seconds;
 use crate::{Context, Error, Event, Phase, TargetDomain};
 use failure::{failed, unless_aborted};
@@ -112,12 +113,12 @@ fn receive_all<R: Read, L: Read + Send, T: TargetDomain>(
     context: &mut Context<'_>,
 ) -> Result<Received, Error> {
     let came = AtomicU64::new(0);
-    let lanes = crate::lane::Lanes::with_others(others.len());
+    let lanes = Lanes::with_others(others.len());
     let common = Common { lanes, pfn_limit: target.pfn_limit(), digest: options.digest, came: &came };
     let with_memory = |lane| Ok((lane, target.lane().map_err(failed("receiving over several connections"))?));
     let others = others.into_iter().map(with_memory).collect::<Result<_, _>>()?;
     thread::scope(|scope| {
-        let others = lane::Lanes::start(scope, others, common);
+        let others = lane::Receivers::start(scope, others, common);
         let mut pages = Pages::of_lane(0, common, context.abort);
         if let Err(error) = receive(reader, &mut pages, target, &came, context) {
             return Err(others.failure().unwrap_or(error));
