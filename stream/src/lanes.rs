@@ -14,8 +14,8 @@ pub const MAX_LANES: u32 = 16;
 pub const GREETING_LEN: usize = 32;
 /// Bytes of a token.
 pub const TOKEN_LEN: usize = 16;
-/// Bytes of the record's body: count, four reserved ones, token.
-const BODY_LEN: usize = 24;
+/// Bytes of the record's body: count, token.
+const BODY_LEN: usize = 4 + TOKEN_LEN;
 /// What a greeting starts with.
 const MAGIC: &[u8; 8] = b"xc-lane\n";
 
@@ -48,7 +48,7 @@ impl Lanes {
     }
 
     pub(crate) fn body(&self) -> Vec<u8> {
-        [&self.count.to_le_bytes()[..], &[0; 4], &self.token].concat()
+        [&self.count.to_le_bytes()[..], &self.token].concat()
     }
 
     pub(crate) fn decode(body: &[u8]) -> Result<Self, Fault> {
@@ -56,7 +56,7 @@ impl Lanes {
         let body: &[u8; BODY_LEN] =
             body.try_into().map_err(|_| Fault::Length { length, expected: BODY_LEN as u64 })?;
         let mut token = [0; TOKEN_LEN];
-        token.copy_from_slice(&body[8..]);
+        token.copy_from_slice(&body[4..]);
         Ok(Self { count: LE::read_u32(body), token })
     }
 

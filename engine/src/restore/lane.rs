@@ -6,7 +6,7 @@ use std::thread::Scope;
 use std::time::Duration;
 
 use stream::Input;
-use stream::libxc::{Item, Limits, Reader, Record, StreamUse};
+use stream::libxc::{Limits, Reader, StreamUse};
 
 use super::failure::unless_aborted;
 use super::pages::{Common, Pages, Received};
@@ -100,14 +100,7 @@ fn receive<R: Read>(
     let limits = Limits { pfn_limit: common.pfn_limit.min(limits.pfn_limit), ..limits };
     let mut reader = Reader::new(input, limits).map_err(|cause| unless_aborted(&stop, cause))?;
     let mut pages = Pages::of_lane(number, common, &stop);
-    let mut entries = Vec::new();
-    loop {
-        match reader.next(&mut entries).map_err(|cause| unless_aborted(&stop, cause))? {
-            Item::Pages => pages.take(&entries, &mut reader, &mut *memory)?,
-            Item::Record(Record::End) => return Ok(pages.received(reader.offset() - first_byte)),
-            Item::Record(Record::Verify) => pages.verifying = true,
-            // The order of a lane's stream has let nothing else pass.
-            Item::Record(_) | Item::Skipped { .. } => {}
-        }
-    }
+    // The order of a lane's stream lets no other record pass.
+    pages.receive(&mut reader, &mut *memory, |_, _| Ok(()))?;
+    Ok(pages.received(reader.offset() - first_byte))
 }

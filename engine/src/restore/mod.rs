@@ -5,20 +5,20 @@ mod lane;
 mod pages;
 
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stream::Input;
-use stream::libxc::{Item, Limits, Reader, Record};
+use stream::libxc::{Limits, Reader};
 
 use crate::digest::MemoryDigest;
 use crate::lane::Lanes;
 use crate::seconds;
 use crate::{Context, Error, Event, Phase, TargetDomain};
 use failure::{failed, unless_aborted};
-use pages::{Common, Pages, Received};
+use pages::{Common, Found, Pages, Received};
 
 pub use lane::Lane;
 
@@ -112,47 +112,31 @@ fn receive_all<R: Read, L: Read + Send, T: TargetDomain>(
     options: RestoreOptions,
     context: &mut Context<'_>,
 ) -> Result<Received, Error> {
-    let came = AtomicU64::new(0);
+    let (came, abort) = (AtomicU64::new(0), context.abort);
     let lanes = Lanes::with_others(others.len());
     let common = Common { lanes, pfn_limit: target.pfn_limit(), digest: options.digest, came: &came };
     let with_memory = |lane| Ok((lane, target.lane().map_err(failed("receiving over several connections"))?));
     let others = others.into_iter().map(with_memory).collect::<Result<_, _>>()?;
     thread::scope(|scope| {
         let others = lane::Receivers::start(scope, others, common);
-        let mut pages = Pages::of_lane(0, common, context.abort);
-        if let Err(error) = receive(reader, &mut pages, target, &came, context) {
+        let mut pages = Pages::of_lane(0, common, abort);
+        if let Err(error) = pages.receive(reader, target, |target, found| take(target, found, context)) {
             return Err(others.failure().unwrap_or(error));
         }
         let mut received = pages.received(reader.offset() - first_byte);
-        others.finish(&mut received, context.abort)?;
+        others.finish(&mut received, abort)?;
         Ok(received)
     })
 }
 
-/// Reads up to and including `END`.
-fn receive<R: Read, T: TargetDomain>(
-    reader: &mut Reader<R>,
-    pages: &mut Pages<'_>,
-    target: &mut T,
-    came: &AtomicU64,
-    context: &mut Context<'_>,
-) -> Result<(), Error> {
-    let mut entries = Vec::new();
-    loop {
-        context.check_abort()?;
-        match reader.next(&mut entries).map_err(|cause| unless_aborted(context.abort, cause))? {
-            Item::Pages => {
-                pages.take(&entries, reader, target)?;
-                if !pages.verifying {
-                    context.tell(Event::Pages { handled: came.load(Ordering::Relaxed), planned: 0 });
-                }
-            }
-            Item::Record(Record::End) => return Ok(()),
-            Item::Record(Record::Verify) => pages.verifying = true,
-            Item::Record(record) => target.record(record).map_err(failed("taking the state"))?,
-            Item::Skipped { record_type } => context.tell(Event::Skipped { record_type }),
-        }
+/// What the first stream has besides pages, and how far all are.
+fn take<T: TargetDomain>(target: &mut T, found: Found, context: &mut Context<'_>) -> Result<(), Error> {
+    match found {
+        Found::Pages(handled) => context.tell(Event::Pages { handled, planned: 0 }),
+        Found::Record(record) => target.record(record).map_err(failed("taking the state"))?,
+        Found::Skipped(record_type) => context.tell(Event::Skipped { record_type }),
     }
+    Ok(())
 }
 
 fn complete<T: TargetDomain>(target: &mut T, context: &mut Context<'_>) -> Result<(), Error> {

@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use stream::libxc::Reader;
+use stream::libxc::{Item, Reader, Record};
 use stream::{PageEntry, Pfn};
 
-use super::failure::{failed, written};
+use super::failure::{failed, unless_aborted, written};
 use crate::digest::{MemoryDigest, page_digest};
 use crate::lane::Lanes;
 use crate::{Abort, BoxError, Error, PAGE_SIZE, PageBytes, PfnSet, Phase, TargetMemory};
@@ -68,6 +68,14 @@ impl Received {
     }
 }
 
+/// What else a stream has, and how far it is.
+pub(super) enum Found {
+    /// More pages came: so many by now, by all streams.
+    Pages(u64),
+    Record(Record),
+    Skipped(u32),
+}
+
 /// Takes the pages of one stream.
 pub(super) struct Pages<'a> {
     lane: usize,
@@ -77,7 +85,7 @@ pub(super) struct Pages<'a> {
     digest: Option<MemoryDigest>,
     differing: Option<Difference>,
     /// Whether what comes is to be compared with what is there.
-    pub(super) verifying: bool,
+    verifying: bool,
     pages: u64,
     compared: u64,
     fresh: Vec<Pfn>,
@@ -105,8 +113,33 @@ impl<'a> Pages<'a> {
         }
     }
 
+    /// Reads up to and including `END`; what is neither pages nor about them is for `rest`.
+    pub(super) fn receive<R: Read, M: TargetMemory + ?Sized>(
+        &mut self,
+        reader: &mut Reader<R>,
+        memory: &mut M,
+        mut rest: impl FnMut(&mut M, Found) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut entries = Vec::new();
+        loop {
+            if let Some(reason) = self.abort.reason() {
+                return Err(Error::Aborted(reason.into()));
+            }
+            match reader.next(&mut entries).map_err(|cause| unless_aborted(self.abort, cause))? {
+                Item::Pages => {
+                    self.take(&entries, reader, memory)?;
+                    rest(memory, Found::Pages(self.common.came.load(Ordering::Relaxed)))?;
+                }
+                Item::Record(Record::End) => return Ok(()),
+                Item::Record(Record::Verify) => self.verifying = true,
+                Item::Record(record) => rest(memory, Found::Record(record))?,
+                Item::Skipped { record_type } => rest(memory, Found::Skipped(record_type))?,
+            }
+        }
+    }
+
     /// Reads the data of these pages into the guest.
-    pub(super) fn take<R: Read, M: TargetMemory + ?Sized>(
+    fn take<R: Read, M: TargetMemory + ?Sized>(
         &mut self,
         entries: &[PageEntry],
         reader: &mut Reader<R>,

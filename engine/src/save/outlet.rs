@@ -150,13 +150,13 @@ pub(super) fn pipelined<B: PageBatch, T>(
 }
 
 /// When one sink fails, the others are aborted.
-fn first_cause(mut ends: Vec<Result<(), SinkError>>) -> Result<(), SinkError> {
-    ends.sort_by_key(|end| match end {
+fn first_cause(ends: Vec<Result<(), SinkError>>) -> Result<(), SinkError> {
+    let rank = |end: &Result<(), SinkError>| match end {
         Err(SinkError::Link(cause)) if cause.kind() == io::ErrorKind::Interrupted => 1,
         Err(_) => 0,
         Ok(()) => 2,
-    });
-    ends.into_iter().next().unwrap_or(Ok(()))
+    };
+    ends.into_iter().min_by_key(rank).unwrap_or(Ok(()))
 }
 
 struct Inline<'s, S> {

@@ -39,7 +39,7 @@ impl Door {
         let deadline = Instant::now() + OPEN_WITHIN;
         let wait = Wait { deadline: Some(deadline), ..Wait::new(&self.abort) };
         let mut came = BTreeMap::new();
-        while came.len() + 1 < index(lanes.count) {
+        while came.len() < (1..lanes.count).len() {
             let channel =
                 Channel::new(socket::accept_tcp(&self.listener, &wait)?, Description::Own, &self.abort)?;
             if let Some((number, lane)) = self.greeted(channel, lanes, deadline) {
@@ -65,8 +65,4 @@ impl Door {
         channel.wait = Wait::new(&stop);
         Some((number, Lane { input: Input::new(ReceiveLink::of_lane(channel)), stop }))
     }
-}
-
-fn index(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

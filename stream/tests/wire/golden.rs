@@ -131,7 +131,7 @@ fn the_libxl_stream_is_as_specified() {
         (libxl::Record::CheckpointState(3), hex("05000000 04000000 03000000 00000000")),
         (
             libxl::Record::Lanes(Lanes { count: 2, token: *b"0123456789abcdef" }),
-            hex("6c616e65 18000000 02000000 00000000 3031323334353637 3839616263646566"),
+            hex("6c616e65 14000000 02000000 30313233 34353637 38396162 63646566 00000000"),
         ),
     ];
     for (record, bytes) in vectors {

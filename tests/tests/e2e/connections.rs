@@ -6,6 +6,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use super::faults::assert_as_before;
+use super::migrate::migrate_and_hold;
 use serde_json::Value;
 use tests::{CutProxy, Finished, Running, World};
 
@@ -20,15 +22,12 @@ fn save(here: &World, link: &str, args: &[&str]) -> Running {
     Running::start(command.args(["--live", "--connections", "3"]).args(args).args(["host:web", link]))
 }
 
-/// Migrates `web` and keeps both copies at rest: they and the digest of what came are the same.
-fn assert_all_moves(here: &World, there: &World, receive: &[&str], args: &[&str]) {
-    let (restore, port) = there.listen(&[&["-p", "--digest"], receive].concat());
-    let args = [&["--hold"], args].concat();
-    let (saved, restored) = (save(here, &link(port), &args).finish(), restore.finish());
-    saved.expect(0);
-    let restored = restored.expect(0);
-    assert_eq!(here.hash("web--migratedaway"), restored.stdout.trim());
-    assert_eq!(here.hash("web--migratedaway"), there.hash("web"));
+/// Migrates `web`: both copies and the digest of what came are the same.
+fn assert_all_moves(here: &World, there: &World, args: &[&str]) {
+    let args = [&["--live", "--connections", "3"], args].concat();
+    let (held, received) = migrate_and_hold(here, there, &args);
+    assert_eq!(held, received);
+    assert_eq!(held, there.hash("web"));
 }
 
 #[test]
@@ -37,7 +36,7 @@ fn every_page_moves() {
     // Not a multiple of what goes by one connection before the next has its turn.
     here.start_guest("web", "62M", BUSY);
     let stats = here.path("stats");
-    assert_all_moves(&here, &there, &[], &["--stats", stats.to_str().unwrap()]);
+    assert_all_moves(&here, &there, &["--stats", stats.to_str().unwrap()]);
     let stats: Value = serde_json::from_slice(&fs::read(stats).unwrap()).unwrap();
     let (pages, bytes) = (stats["save"]["pages"].as_u64().unwrap(), stats["save"]["bytes"].as_u64().unwrap());
     assert!(bytes > pages * 4096, "{bytes} bytes for {pages} pages: what all connections took counts");
@@ -48,7 +47,7 @@ fn holes_and_a_set_rate_are_kept() {
     let (here, there) = (World::new(), World::new());
     here.start_guest("web", "64M", "zipf:rate=20000");
     here.run("xc-guest", ["balloon", "web", "40M"]).expect(0);
-    assert_all_moves(&here, &there, &[], &["--bandwidth", "fixed:rate=2G", "--stop", "fni:n=3"]);
+    assert_all_moves(&here, &there, &["--bandwidth", "fixed:rate=2G", "--stop", "fni:n=3"]);
 }
 
 #[test]
@@ -73,14 +72,6 @@ fn debug_compares_the_pages_of_every_connection() {
     restore.finish().expect(0);
     let stats: Value = serde_json::from_slice(&fs::read(there.path("stats")).unwrap()).unwrap();
     assert_eq!(stats["restore"]["compared"], 4096);
-}
-
-/// The source runs as if nothing had been, and nothing is left of the target.
-fn assert_as_before(here: &World, there: &World) {
-    let before = here.await_status("web", "running");
-    while here.await_status("web", "running").is_tracked() {}
-    while here.await_status("web", "running").number("writes") <= before.number("writes") {}
-    there.await_empty();
 }
 
 #[test]
@@ -175,7 +166,7 @@ fn connections_that_do_not_come_are_not_waited_for_for_ever() {
     here.run("xc-save", ["-c", "host:web", file.to_str().unwrap()]).expect(0);
     let mut bytes = fs::read(&file).unwrap();
     let context = 16 + bytes.windows(8).position(|window| window == b"LibxlFmt").unwrap();
-    let lanes = |count: u8| [b"lane\x18\0\0\0", &[count, 0, 0, 0, 0, 0, 0, 0][..], &[7; 16]].concat();
+    let lanes = |count: u8| [b"lane\x14\0\0\0", &[count, 0, 0, 0][..], &[7; 16], &[0; 4]].concat();
     let with = |count| [&bytes[..context], &lanes(count), &bytes[context..]].concat();
     let (restore, port) = there.listen(&[]);
     let said = refused(&there, port, restore, &with(2));

@@ -14,7 +14,7 @@ fn start_save(here: &World, link: &str, args: &[&str]) -> Running {
 }
 
 /// The source runs as if nothing had been, and nothing is left of the target.
-fn assert_as_before(here: &World, there: &World) {
+pub(super) fn assert_as_before(here: &World, there: &World) {
     let before = here.await_status("web", "running");
     while here.await_status("web", "running").is_tracked() {}
     while here.await_status("web", "running").number("writes") <= before.number("writes") {}

@@ -8,7 +8,7 @@ use tests::{Running, World};
 const BUSY: &str = "pagemod:rate=20000";
 
 /// Migrates `web` and keeps the source's copy and the target at rest, to be compared.
-fn migrate_and_hold(here: &World, there: &World, save: &[&str]) -> (String, String) {
+pub(super) fn migrate_and_hold(here: &World, there: &World, save: &[&str]) -> (String, String) {
     let (restore, port) = there.listen(&["-p", "--digest"]);
     let link = format!("tcp://127.0.0.1:{port}");
     let args = ["--hold", "host:web", &link].into_iter().chain(save.iter().copied());
