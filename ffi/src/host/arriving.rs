@@ -5,32 +5,23 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engine::{BoxError, PAGE_SIZE, PageBytes, PageEntry, Pfn, TargetMemory};
+use engine::{BoxError, PageBytes, PageEntry, Pfn, TargetMemory};
 
 use super::ahead::Ahead;
-use super::map::index;
 use super::{GuestMemory, HostError, P2m};
 
-/// Pages that are read from the stream at once: 256 KiB, which stay in a processor's own cache until they are written to
-/// the memory.
-const BUFFER: u64 = 64;
-
 /// One thread's handle. The threads write different pages.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Arriving {
     shared: Arc<Shared>,
-    /// Where page data are between the stream and the memory: [`BUFFER`] pages.
-    buffer: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    memory: GuestMemory,
+    memory: Arc<GuestMemory>,
     p2m: P2m,
     ahead: Ahead,
     pages: u64,
-    /// Whether all pages have memory and are mapped, those too that the stream says nothing of.
-    reserved: AtomicBool,
     /// Whether a page that had memory has lost it.
     punched: AtomicBool,
 }
@@ -38,20 +29,11 @@ struct Shared {
 impl Arriving {
     /// Memory for a guest of this many pages.
     pub(super) fn create(pages: u64) -> Result<Self, HostError> {
-        let memory = GuestMemory::create(pages)?;
+        let memory = Arc::new(GuestMemory::create(pages)?);
         let p2m = P2m::create(pages)?;
-        let ahead = Ahead::start(memory.file()?, pages)?;
-        let (reserved, punched) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self::of(Arc::new(Shared { memory, p2m, ahead, pages, reserved, punched })))
-    }
-
-    fn of(shared: Arc<Shared>) -> Self {
-        Self { shared, buffer: vec![0; index(BUFFER) * PAGE_SIZE] }
-    }
-
-    /// The same for another thread.
-    pub(super) fn again(&self) -> Self {
-        Self::of(Arc::clone(&self.shared))
+        let ahead = Ahead::start(Arc::clone(&memory), pages)?;
+        let punched = AtomicBool::new(false);
+        Ok(Self { shared: Arc::new(Shared { memory, p2m, ahead, pages, punched }) })
     }
 
     /// The descriptors of the memory and of the p2m.
@@ -61,15 +43,13 @@ impl Arriving {
 
     /// Gives every page memory, before any comes.
     pub(super) fn reserve(&self) -> Result<(), HostError> {
-        self.shared.memory.reserve()?;
-        self.shared.reserved.store(true, Ordering::Relaxed);
-        Ok(())
+        self.shared.ahead.take_all()
     }
 
     /// No more pages come: what was taken beforehand for pages that have no memory is given back.
     pub(super) fn complete(&self) -> Result<(), HostError> {
         let Shared { memory, p2m, ahead, pages, .. } = &*self.shared;
-        ahead.end()?;
+        ahead.end();
         if p2m.len() == *pages {
             return Ok(());
         }
@@ -77,43 +57,23 @@ impl Arriving {
         runs(holes).try_for_each(|run| memory.release(run))
     }
 
-    fn is_reserved(&self) -> bool {
-        self.shared.reserved.load(Ordering::Relaxed)
-    }
-
-    fn take_memory(&self, run: Range<u64>) -> Result<(), HostError> {
+    fn take_memory(&self, run: &Range<u64>) -> Result<(), HostError> {
         let Shared { memory, ahead, punched, .. } = &*self.shared;
-        if punched.load(Ordering::Relaxed) {
-            return memory.allocate(run);
-        }
-        let left = if self.is_reserved() { run.end..run.end } else { ahead.came(&run) };
-        if left.is_empty() { Ok(()) } else { memory.allocate(left) }
+        if punched.load(Ordering::Relaxed) { memory.take(run.clone()) } else { ahead.came(run) }
     }
 
-    /// Reads straight into memory that is mapped already.
-    fn read_mapped(&self, run: &Range<u64>, data: &mut dyn Read) -> io::Result<()> {
+    /// Reads straight into the memory.
+    fn read_from(&self, run: &Range<u64>, data: &mut dyn Read) -> io::Result<()> {
         // SAFETY: the guest's process has the memory mapped but has no state and so no running vCPU before it is complete;
         // nobody else has the memory file, and no two lanes of a restore have a page in common, which the engine checks.
         unsafe { self.shared.memory.read_from(run, data) }
-    }
-
-    /// Reads into the buffer, and writes that to the file: cheaper than to map memory for one write.
-    fn read_through(&mut self, run: &Range<u64>, data: &mut dyn Read) -> Result<(), BoxError> {
-        let mut at = run.start;
-        while at < run.end {
-            let part = &mut self.buffer[..index((run.end - at).min(BUFFER)) * PAGE_SIZE];
-            data.read_exact(part)?;
-            self.shared.memory.write(Pfn(at), part)?;
-            at += BUFFER;
-        }
-        Ok(())
     }
 }
 
 impl TargetMemory for Arriving {
     fn populate(&mut self, pfns: &[Pfn]) -> Result<(), BoxError> {
         for run in runs(pfns.iter().copied()) {
-            self.take_memory(run.clone())?;
+            self.take_memory(&run)?;
             self.shared.p2m.insert(run);
         }
         Ok(())
@@ -128,10 +88,7 @@ impl TargetMemory for Arriving {
     }
 
     fn write(&mut self, pages: &[PageEntry], data: &mut dyn Read) -> Result<(), BoxError> {
-        let reserved = self.is_reserved();
-        for run in runs(pages.iter().map(|page| page.pfn)) {
-            if reserved { self.read_mapped(&run, data)? } else { self.read_through(&run, data)? }
-        }
+        runs(pages.iter().map(|page| page.pfn)).try_for_each(|run| self.read_from(&run, data))?;
         Ok(())
     }
 

@@ -4,7 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileExt as _;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
@@ -72,12 +71,6 @@ impl Memfd {
         Ok(Self { file, len })
     }
 
-    /// Another descriptor of the same file.
-    pub(super) fn try_clone(&self) -> Result<Self, HostError> {
-        let file = self.file.try_clone().map_err(os("duplicate a descriptor"))?;
-        Ok(Self { file, len: self.len })
-    }
-
     /// The bytes of it that have memory.
     #[cfg(test)]
     pub(super) fn allocated(&self) -> std::io::Result<u64> {
@@ -92,28 +85,12 @@ impl Memfd {
         self.file.as_raw_fd()
     }
 
-    /// Gives the pages real memory, zeroed if they had none, without a mapping of it.
-    pub(super) fn allocate(&self, pages: Range<u64>) -> Result<(), HostError> {
-        self.fallocate(FallocateFlags::FALLOC_FL_KEEP_SIZE, &pages)
-            .map_err(os(format!("get memory for the pages {pages:?}")))
-    }
-
     /// Gives the memory of these pages back; they read as zeros then.
     pub(super) fn punch(&self, pages: Range<u64>) -> Result<(), HostError> {
-        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        self.fallocate(how, &pages).map_err(os(format!("free the pages {pages:?}")))
-    }
-
-    fn fallocate(&self, how: FallocateFlags, pages: &Range<u64>) -> nix::Result<()> {
         let offset = |page: u64| i64::try_from(page * PAGE).unwrap_or(i64::MAX);
         let (at, end) = (offset(pages.start), offset(pages.end));
-        fallocate(&self.file, how, at, end - at)
-    }
-
-    /// Writes to the file. Faster than through a mapping where there is no memory yet: pages are neither zeroed first
-    /// nor mapped.
-    pub(super) fn write(&self, bytes: &[u8], at: u64) -> Result<(), HostError> {
-        self.file.write_all_at(bytes, at).map_err(os(format!("write {} bytes at {at:#x}", bytes.len())))
+        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        fallocate(&self.file, how, at, end - at).map_err(os(format!("free the pages {pages:?}")))
     }
 }
 

@@ -94,29 +94,14 @@ impl GuestMemory {
         self.map.words()[index(self.pages) * WORDS].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Another descriptor of the memory file.
-    pub(super) fn file(&self) -> Result<Memfd, HostError> {
-        self.memfd.try_clone()
-    }
-
-    /// Gives these pages memory, zeroed, which this process does not map. The p2m is left alone, here and in the next two.
-    pub(super) fn allocate(&self, run: Range<u64>) -> Result<(), HostError> {
-        self.memfd.allocate(run)
-    }
-
-    /// The same for every page, and touches it.
-    pub(super) fn reserve(&self) -> Result<(), HostError> {
-        self.map.populate(0..self.pages)
+    /// Gives these pages memory, zeroed if they had none, and maps it. The p2m is left alone, here and in the next.
+    pub(super) fn take(&self, run: Range<u64>) -> Result<(), HostError> {
+        self.map.populate(run)
     }
 
     /// Takes the memory of these pages away.
     pub(super) fn release(&self, run: Range<u64>) -> Result<(), HostError> {
         self.memfd.punch(run)
-    }
-
-    /// Writes to populated pages, from the start of `first` on.
-    pub(super) fn write(&self, first: Pfn, bytes: &[u8]) -> Result<(), HostError> {
-        self.memfd.write(bytes, first.0 * PAGE)
     }
 
     /// Reads the bytes of these pages from `data`.
@@ -128,6 +113,12 @@ impl GuestMemory {
         // SAFETY: `bytes` checked that they lie in the map, which is writable and lives as long as `self`; that nobody else
         // touches them is the caller's promise.
         data.read_exact(unsafe { bytes.as_mut() })
+    }
+
+    /// How many pages have memory.
+    #[cfg(test)]
+    pub(super) fn taken(&self) -> u64 {
+        self.memfd.allocated().unwrap() / PAGE
     }
 
     /// Where the map is in this process.

@@ -204,7 +204,7 @@ impl TargetDomain for HostTarget {
     }
 
     fn lane(&mut self) -> Result<Box<dyn TargetMemory + Send>, BoxError> {
-        Ok(Box::new(self.memory.again()))
+        Ok(Box::new(self.memory.clone()))
     }
 
     fn record(&mut self, record: Record) -> Result<(), BoxError> {
