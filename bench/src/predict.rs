@@ -4,10 +4,10 @@
 //! values. Most of a first round goes to pages that the target has no memory for yet, which takes longer; and guest,
 //! source and target share the processors of one machine, so that a copy is faster while the guest stands still. In the
 //! first round and behind it, it is that of the very turn that is predicted, for it differs from turn to turn, and so is the
-//! time in which the link runs empty before the guest is stopped; the time of a harvest and the goodput while the guest
-//! stands still are medians over all migrations of a guest of that size on that link, and the overheads are medians over
-//! those of the other guests. What the models then say is how many rounds there are, what they send, and how long that
-//! takes.
+//! time in which the link runs empty before the guest is stopped; the time of a harvest, the goodput while the guest
+//! stands still, and what a page takes then that waits for no link, are medians over all migrations of a guest of that size on
+//! that link, and the overheads are medians over those of the other guests. What the models then say is how many rounds
+//! there are, what they send, and how long that takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,8 +51,8 @@ pub struct Calibration {
     pub first_speed: f64,
     /// The bytes of that round.
     pub first_bytes: u64,
-    /// The stream's bit/s while the guest stands still.
-    pub still_speed: f64,
+    /// While the guest stands still.
+    pub last_copy: LastCopy,
     /// What a harvest takes.
     pub harvest: f64,
     /// How long the link takes to run empty before the guest is stopped.
@@ -61,6 +61,15 @@ pub struct Calibration {
     pub overhead: f64,
     /// What the downtime takes beside its harvest and the last pages.
     pub downtime_overhead: f64,
+}
+
+/// What the last pages take, while the guest stands still.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LastCopy {
+    /// The stream's bit/s.
+    pub speed: f64,
+    /// What a page takes that the link lets through at once, seconds.
+    pub page: f64,
 }
 
 /// Whether the models are for such a cell: a guest that runs, over a link that has a rate.
@@ -89,17 +98,29 @@ impl Calibration {
         let link_speed = behind_first(turn).or_else(|| median_over(run, alike, behind_first));
         let link_speed = link_speed.unwrap_or(first_speed).max(first_speed);
         let still_speed = median_over(run, alike, |m| still_speed(m, harvest)).unwrap_or(link_speed);
-        let downtime_overhead = |m: &Measured| downtime_overhead(m, harvest, still_speed);
+        let bare = median_over(run, alike, bare_downtime).unwrap_or_default();
+        let page = median_over(run, alike, |m| page(m, bare, still_speed)).unwrap_or_default();
+        let last_copy = LastCopy { speed: still_speed, page: page.clamp(0.0, time_on_wire(1, still_speed)) };
+        let downtime_overhead = |m: &Measured| downtime_overhead(m, harvest, last_copy);
         Ok(Some(Self {
             link_speed,
             first_speed,
             first_bytes: first.bytes,
-            still_speed,
+            last_copy,
             harvest,
             drain: turn.drain.unwrap_or_default(),
             overhead: median_over(run, others, overhead).unwrap_or_default(),
             downtime_overhead: median_over(run, others, downtime_overhead).unwrap_or_default(),
         }))
+    }
+}
+
+impl LastCopy {
+    /// How long so many pages take, until the target has them. The link has run empty before, and then its shaper lets a
+    /// burst through at once, but both sides still have to copy it.
+    fn takes(self, pages: u64) -> f64 {
+        let link = time_on_wire(pages, self.speed) - BURST.as_secs_f64();
+        link.max(pages as f64 * self.page)
     }
 }
 
@@ -136,6 +157,8 @@ fn speed_of(rounds: &[RoundRow], harvest: f64) -> f64 {
 
 /// 16 MiB: fewer pages take too little time to tell a speed, and more of them too much to tell anything else.
 const MANY: u64 = 4096;
+/// So few pages take no time that could be told from what else a downtime takes.
+const FEW: u64 = 50;
 
 /// The stream's bit/s while the guest stands still and leaves the processors to the copy, until the target has the last
 /// page; nothing if hardly anything was sent then.
@@ -144,10 +167,22 @@ fn still_speed(measured: &Measured, harvest: f64) -> Option<f64> {
     Some(speed(pages as f64 * PAGE_ON_WIRE, measured.downtime? - harvest + BURST.as_secs_f64()))
 }
 
+/// A downtime in which hardly anything was sent.
+fn bare_downtime(measured: &Measured) -> Option<f64> {
+    measured.downtime.filter(|_| measured.last_pages.is_some_and(|pages| pages < FEW))
+}
+
+/// What a page took in a downtime, if there were enough of them to tell, but not more than the link lets through at once.
+fn page(measured: &Measured, bare: f64, still_speed: f64) -> Option<f64> {
+    let on_wire = |pages| time_on_wire(pages, still_speed) / BURST.as_secs_f64();
+    let pages = measured.last_pages.filter(|&pages| pages >= FEW && (0.5..1.0).contains(&on_wire(pages)))?;
+    Some((measured.downtime? - bare) / pages as f64)
+}
+
 /// What a downtime took beside its harvest and its pages, if those were few.
-fn downtime_overhead(measured: &Measured, harvest: f64, still_speed: f64) -> Option<f64> {
+fn downtime_overhead(measured: &Measured, harvest: f64, last_copy: LastCopy) -> Option<f64> {
     let pages = measured.last_pages.filter(|&pages| pages < MANY)?;
-    Some(measured.downtime? - harvest - takes(pages, still_speed))
+    Some(measured.downtime? - harvest - last_copy.takes(pages))
 }
 
 /// What a migration took beside its rounds, the link's running empty, and its downtime.
@@ -160,10 +195,9 @@ fn speed(bytes: f64, time: f64) -> f64 {
     bytes * BITS / time.max(SHORTEST)
 }
 
-/// How long so many pages take at this speed, bit/s. The link has run empty before, and then its shaper lets a burst through
-/// at once.
-fn takes(pages: u64, speed: f64) -> f64 {
-    (pages as f64 * PAGE_ON_WIRE * BITS / speed - BURST.as_secs_f64()).max(0.0)
+/// How long so many pages are on a link of this speed, bit/s.
+fn time_on_wire(pages: u64, speed: f64) -> f64 {
+    pages as f64 * PAGE_ON_WIRE * BITS / speed
 }
 
 /// What a model says of a cell of a run: the median over what it says of each turn; nothing if nothing was measured, or
@@ -229,7 +263,7 @@ fn predict(cell: &Cell, from: &Calibration, model: impl DirtyModel + 'static) ->
         .late_by(seconds(from.harvest + from.drain));
     let mut options = SaveOptions::live(stop::by_name(&cell.stop)?, bandwidth::by_name(&cell.bandwidth)?);
     let report = forecast(&guest, link, &clock, &mut options).map_err(Error::Predict)?;
-    let downtime = from.harvest + takes(report.last_pages, from.still_speed) + from.downtime_overhead;
+    let downtime = from.harvest + from.last_copy.takes(report.last_pages) + from.downtime_overhead;
     Ok(Prediction { total: report.downtime.asked.as_secs_f64() + from.overhead + downtime, downtime })
 }
 
@@ -263,7 +297,7 @@ mod tests {
         link_speed: 819_200_000.0,
         first_speed: 819_200_000.0,
         first_bytes: 0,
-        still_speed: 819_200_000.0,
+        last_copy: LastCopy { speed: 819_200_000.0, page: 0.0 },
         harvest: 0.0,
         drain: 0.0,
         overhead: 0.125,
@@ -295,12 +329,18 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_of_the_link_takes_no_time() {
-        let (speed, burst) = (10e9, BURST.as_secs_f64());
-        let pages = |time: f64| whole(time * speed / BITS / PAGE_ON_WIRE);
-        assert_eq!(takes(pages(0.9 * burst), speed), 0.0);
-        let five = takes(pages(6.0 * burst), speed);
+    fn a_burst_of_the_link_takes_as_long_as_its_copies() {
+        let burst = BURST.as_secs_f64();
+        let link = LastCopy { speed: 10e9, page: 0.0 };
+        let pages = |time: f64| whole(time * link.speed / BITS / PAGE_ON_WIRE);
+        assert!(link.takes(pages(0.9 * burst)) <= 0.0, "a burst takes no time on the link");
+        let five = link.takes(pages(6.0 * burst));
         assert!((five / burst - 5.0).abs() < 0.01, "{five}");
+        // Copied at twice the link's speed, two bursts take as long as the link takes for the second.
+        let copied = LastCopy { page: PAGE_ON_WIRE * BITS / 20e9, ..link };
+        let half = copied.takes(pages(burst));
+        assert!((half / burst - 0.5).abs() < 0.01, "{half}");
+        assert_eq!(copied.takes(pages(6.0 * burst)), five);
     }
 
     #[test]
