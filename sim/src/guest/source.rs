@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use engine::{BATCH_PAGES, BoxError, GuestPage, PageBatch, SourceDomain};
+use engine::{BATCH_PAGES, BoxError, GuestPage, PageBatch, PfnSet, SourceDomain};
 use stream::libxc::{DomainHeader, DomainKind, Record, TscInfo};
 use stream::{PageEntry, PageType, Pfn};
 
@@ -67,6 +67,21 @@ impl SourceDomain for SimSource {
             types.push(kind(state.page(pfn)?));
         }
         Ok(())
+    }
+
+    fn populated(&mut self) -> Result<PfnSet, BoxError> {
+        let mut state = self.0.look();
+        state.faults.call(FaultPoint::PageTypes)?;
+        let mut populated = PfnSet::empty(state.pages.len() as u64);
+        let mut at = 0;
+        for run in state.pages.chunk_by(|a, b| a.is_some() == b.is_some()) {
+            let end = at + run.len() as u64;
+            if run[0].is_some() {
+                populated.insert_run(at..end);
+            }
+            at = end;
+        }
+        Ok(populated)
     }
 
     fn batch(&mut self, pfns: &[Pfn]) -> Result<SimBatch, BoxError> {
