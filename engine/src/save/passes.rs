@@ -87,11 +87,9 @@ impl Passes {
     fn worth_sending(&mut self, entries: &[PageEntry]) -> Vec<PageEntry> {
         let mut worth = Vec::with_capacity(entries.len());
         for &entry in entries {
-            let known = self.sent.remove(entry.pfn);
-            if entry.kind.is_populated() {
-                self.sent.insert(entry.pfn);
-            }
-            if known || entry.kind.is_populated() {
+            let populated = entry.kind.is_populated();
+            let known = if populated { !self.sent.insert(entry.pfn) } else { self.sent.remove(entry.pfn) };
+            if known || populated {
                 worth.push(entry);
             }
         }

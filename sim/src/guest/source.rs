@@ -90,12 +90,12 @@ impl SourceDomain for SimSource {
         if !pfns.is_sorted_by(|a, b| a < b) {
             return Err(SimError::bug("the pages of a batch do not ascend").into());
         }
-        let pages =
-            pfns.iter().map(|&pfn| Ok((pfn, state.page(pfn)?))).collect::<Result<Vec<_>, SimError>>()?;
-        let populated = pages.iter().filter(|(_, page)| page.is_some()).count();
+        let entry = |&pfn| Ok(PageEntry { pfn, kind: kind(state.page(pfn)?) });
+        let entries = pfns.iter().map(entry).collect::<Result<Vec<_>, SimError>>()?;
+        let populated = entries.iter().filter(|entry| entry.kind.is_populated()).count();
         Ok(SimBatch {
-            entries: pages.iter().map(|&(pfn, page)| PageEntry { pfn, kind: kind(page) }).collect(),
-            runs: if state.blank { Vec::new() } else { runs(&pages) },
+            runs: if state.blank { Vec::new() } else { runs(&state.pages, pfns) },
+            entries,
             blank: if state.blank { populated } else { 0 },
             _held: Arc::clone(&state.held),
         })
@@ -136,8 +136,8 @@ fn kind(page: Option<Content>) -> PageType {
 }
 
 /// The pages with data, a new run at every gap: so is memory that is mapped.
-fn runs(pages: &[(Pfn, Option<Content>)]) -> Vec<Vec<GuestPage>> {
-    let with_data: Vec<_> = pages.iter().filter_map(|&(pfn, page)| Some((pfn, page?))).collect();
+fn runs(pages: &[Option<Content>], pfns: &[Pfn]) -> Vec<Vec<GuestPage>> {
+    let with_data: Vec<_> = pfns.iter().filter_map(|&pfn| Some((pfn, pages[pfn.index()]?))).collect();
     with_data
         .chunk_by(|(a, _), (b, _)| a.0 + 1 == b.0)
         .map(|run| run.iter().map(|(_, content)| GuestPage::from_bytes(&content.bytes())).collect())
