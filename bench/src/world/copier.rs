@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use ffi::host::PlainMemory;
 
+use super::draw::draw;
 use super::host::{command, spawn, traffic};
 use crate::bed::Network;
 use crate::plan::Cell;
@@ -86,6 +87,8 @@ pub fn send(pages: u64, address: &str) -> Result<f64, Error> {
     memory.populate()?;
     let bytes = memory.bytes_mut();
     fill::write_random(bytes, 1);
+    // For the receiver; one that is warm has no use for it, and no harm.
+    drop(draw(pages, Temperature::Cold)?);
     let sent = || -> std::io::Result<f64> {
         let start = Instant::now();
         let mut link = TcpStream::connect(address)?;

@@ -12,11 +12,12 @@ use ffi::link::Sent;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::Temperature;
+use super::draw::draw;
 use crate::Error;
 use crate::bed::Network;
 use crate::plan::Cell;
 use crate::run::{Measured, RoundRow, children_seconds};
-use crate::world::Temperature;
 
 /// The guest before and after its journey.
 const HERE: &str = "bench";
@@ -68,10 +69,18 @@ impl Drop for Guest {
 /// # Errors
 /// When there is no memory for it.
 pub fn start_guest(cell: &Cell) -> Result<Guest, Error> {
+    start_guest_and(cell, || ())
+}
+
+/// The same; `meanwhile` is done in that moment.
+fn start_guest_and(cell: &Cell, meanwhile: impl FnOnce()) -> Result<Guest, Error> {
     let host = guest_host();
     host.run(&config_of(cell)?, false)?;
-    thread::sleep(WARM_UP);
-    Ok(Guest(host, HERE))
+    let over = Instant::now() + WARM_UP;
+    let guest = Guest(host, HERE);
+    meanwhile();
+    thread::sleep(over.saturating_duration_since(Instant::now()));
+    Ok(guest)
 }
 
 fn config_of(cell: &Cell) -> Result<GuestConfig, Error> {
@@ -106,11 +115,12 @@ pub(super) fn measure(
     let files = TempDir::new_in("/run").map_err(|cause| Error::io("make a directory in /run", cause))?;
     let config = beforehand(cell, temperature, files.path())?;
     let sent_before = network.sent()?;
-    let cpu_before = children_seconds();
     // Before the guest: the models know how long that runs until it is moved, and to take memory takes a while.
     let (receiver, port) = Receiver::start(network, config.as_deref())?;
-    let _source = start_guest(cell)?;
+    let drawn = draw(cell.pages()?, temperature)?;
+    let _source = start_guest_and(cell, || drop(drawn))?;
     let stats = files.path().join("save");
+    let cpu_before = children_seconds();
     save(cell, connections, network, port, &stats)?;
     let _target = Guest(guest_host(), THERE);
     receiver.finish()?;

@@ -1,6 +1,7 @@
 //! Who moves the memory: our own programs, an ideal copier, or a peer.
 
 mod copier;
+mod draw;
 mod host;
 mod qemu;
 mod qmp;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::Temperature;
+use super::draw::draw;
 use super::host::{spawn, traffic};
 use super::qmp::Qmp;
 use crate::bed::Network;
@@ -66,6 +67,7 @@ pub(super) fn measure(
     let port = network.target.inside(|| free_port(network.address))?;
     let uri = json!({ "uri": format!("tcp:{}:{port}", network.address) });
     target.qmp.call("migrate-incoming", &uri)?;
+    drop(draw(pages, temperature)?);
 
     let (sent_before, cpu_before) = (network.sent()?, cpu_of(&source) + cpu_of(&target));
     source.qmp.call("migrate", &uri)?;
