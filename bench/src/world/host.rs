@@ -117,6 +117,7 @@ pub(super) fn measure(
     let sent_before = network.sent()?;
     // Before the guest: the models know how long that runs until it is moved, and to take memory takes a while.
     let (receiver, port) = Receiver::start(network, config.as_deref())?;
+    // Held until the source has its memory: it is for the target.
     let drawn = draw(cell.pages()?, temperature)?;
     let _source = start_guest_and(cell, || drop(drawn))?;
     let stats = files.path().join("save");
