@@ -10,7 +10,7 @@ use stream::PageEntry;
 use stream::libxc::{DomainHeader, Record};
 
 use crate::lane::Lanes;
-use crate::{PageBatch, RecordSink, SinkError, Undelivered};
+use crate::{GuestPage, PageBatch, RecordSink, SinkError, Undelivered};
 
 /// Batches that wait between the loop and a writer; with the one being written and the one being made, at
 /// most six are mapped at once for a lane.
@@ -24,12 +24,20 @@ pub(super) struct Sinks<'s, S> {
     pub(super) others: &'s mut [S],
 }
 
+/// The pages of a job that have data.
+pub(super) enum Memory<B> {
+    /// In the guest, which may still be written to.
+    Guest(B),
+    /// As they were when they were looked at.
+    Copied(Vec<GuestPage>),
+}
+
 /// One thing for a sink to do.
 pub(super) enum Job<B> {
     Begin(DomainHeader),
     Record(Record),
-    /// The entries to send, and the batch that holds the memory of those with data.
-    Pages(Vec<PageEntry>, B),
+    /// The entries to send, and the memory of those with data.
+    Pages(Vec<PageEntry>, Memory<B>),
     /// Everything before this was accepted: answer with what that is.
     Barrier(SyncSender<Accepted>),
 }
@@ -200,7 +208,8 @@ fn perform<B: PageBatch>(sink: &mut impl RecordSink, job: Job<B>) -> Result<(), 
     match job {
         Job::Begin(header) => sink.begin(&header),
         Job::Record(record) => sink.record(&record),
-        Job::Pages(entries, batch) => sink.pages(&entries, &batch.runs().collect::<Vec<_>>()),
+        Job::Pages(entries, Memory::Guest(batch)) => sink.pages(&entries, &batch.runs().collect::<Vec<_>>()),
+        Job::Pages(entries, Memory::Copied(pages)) => sink.pages(&entries, &[&pages]),
         Job::Barrier(answer) => {
             // Nobody waits for the answer any more when the loop has failed meanwhile.
             let _ = answer.send(Accepted { bytes: sink.bytes(), undelivered: sink.undelivered() });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use policy::bandwidth::Stage;
 use stream::{PageEntry, Pfn};
 
-use super::outlet::Job;
+use super::outlet::{Job, Memory};
 use super::{Failure, Save};
 use crate::lane::Lanes;
 use crate::{Event, PageBatch, PfnSet, Phase, SourceDomain};
@@ -52,16 +52,6 @@ impl Passes {
         &self.sent
     }
 
-    /// The pages to read next.
-    pub(super) fn chunk(&self) -> &[Pfn] {
-        &self.chunk
-    }
-
-    /// Takes these pages, which are ascending, out of the chunk.
-    pub(super) fn leave_out(&mut self, pfns: &[Pfn]) {
-        self.chunk.retain(|pfn| pfns.binary_search(pfn).is_err());
-    }
-
     /// Fills the chunk with the next pages of `pfns` that go by one lane, without those that are dirty again. Returns
     /// where the next chunk starts.
     fn fill_chunk(&mut self, pfns: &PfnSet, from: Pfn, size: usize, pass: &mut Pass) -> Pfn {
@@ -84,7 +74,7 @@ impl Passes {
     }
 
     /// The entries worth sending: pages with data, and holes where the target has memory.
-    fn worth_sending(&mut self, entries: &[PageEntry]) -> Vec<PageEntry> {
+    pub(super) fn worth_sending(&mut self, entries: &[PageEntry]) -> Vec<PageEntry> {
         let mut worth = Vec::with_capacity(entries.len());
         for &entry in entries {
             let populated = entry.kind.is_populated();
@@ -149,16 +139,22 @@ impl<D: SourceDomain> Save<'_, '_, D> {
         if self.passes.chunk.is_empty() {
             return Ok(0);
         }
+        if self.phase.get() == Phase::Verify {
+            let (entries, pages) = self.copy_unchanged()?;
+            return self.put_pages(entries, Memory::Copied(pages));
+        }
         let batch = match self.phase.get() {
-            Phase::StopAndCopy if self.options.verify => Some(self.read_and_remember()?),
-            Phase::Verify => self.read_unchanged()?,
-            _ => Some(self.read_chunk()?),
+            Phase::StopAndCopy if self.options.verify => self.read_and_remember()?,
+            _ => self.read_chunk()?,
         };
-        let Some(batch) = batch else { return Ok(0) };
         let entries = self.passes.worth_sending(batch.entries());
+        self.put_pages(entries, Memory::Guest(batch))
+    }
+
+    fn put_pages(&mut self, entries: Vec<PageEntry>, memory: Memory<D::Batch>) -> Result<u64, Failure> {
         let count = entries.len() as u64;
         if count > 0 {
-            self.outlet.put(Job::Pages(entries, batch))?;
+            self.outlet.put(Job::Pages(entries, memory))?;
         }
         Ok(count)
     }

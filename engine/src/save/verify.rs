@@ -7,12 +7,12 @@
 
 use std::collections::HashMap;
 
-use stream::Pfn;
 use stream::libxc::Record;
+use stream::{PageEntry, Pfn};
 
 use super::{Failure, Save};
 use crate::digest::page_digest;
-use crate::{Event, PAGE_SIZE, PageBatch, Phase, SourceDomain};
+use crate::{Event, GuestPage, PAGE_SIZE, PageBatch, PageBytes, Phase, SourceDomain};
 
 /// The digests of pages as they were when they were last sent.
 #[derive(Debug, Default)]
@@ -20,21 +20,20 @@ pub(super) struct LastSent(HashMap<Pfn, u128>);
 
 impl LastSent {
     pub(super) fn remember(&mut self, batch: &impl PageBatch) {
-        self.0.extend(digests(batch));
+        let with_data = batch.entries().iter().filter(|entry| entry.kind.has_data());
+        let pages = with_data.zip(batch.runs().flatten());
+        self.0.extend(pages.map(|(entry, page)| (entry.pfn, page_digest(&copy(page)))));
     }
 
-    fn has_changed(&self, (pfn, digest): &(Pfn, u128)) -> bool {
-        self.0.get(pfn).is_some_and(|last| last != digest)
+    fn has_changed(&self, pfn: Pfn, page: &PageBytes) -> bool {
+        self.0.get(&pfn).is_some_and(|&last| last != page_digest(page))
     }
 }
 
-fn digests(batch: &impl PageBatch) -> impl Iterator<Item = (Pfn, u128)> {
-    let with_data = batch.entries().iter().filter(|entry| entry.kind.has_data());
-    with_data.zip(batch.runs().flatten()).map(|(entry, page)| {
-        let mut bytes = [0; PAGE_SIZE];
-        page.load(&mut bytes);
-        (entry.pfn, page_digest(&bytes))
-    })
+fn copy(page: &GuestPage) -> PageBytes {
+    let mut bytes = [0; PAGE_SIZE];
+    page.load(&mut bytes);
+    bytes
 }
 
 impl<D: SourceDomain> Save<'_, '_, D> {
@@ -57,19 +56,24 @@ impl<D: SourceDomain> Save<'_, '_, D> {
         Ok(batch)
     }
 
-    /// The pages of the chunk that are as they were sent. What is read here should soon be on its way, so that little
-    /// time is left for it to change: everything before it goes first.
-    pub(super) fn read_unchanged(&mut self) -> Result<Option<D::Batch>, Failure> {
-        self.outlet.barrier()?;
+    /// The pages of the chunk that are as they were sent. What was looked at is what goes, a copy: the memory itself may
+    /// change until it is on its way.
+    pub(super) fn copy_unchanged(&mut self) -> Result<(Vec<PageEntry>, Vec<GuestPage>), Failure> {
         let batch = self.read_chunk()?;
-        let changed: Vec<Pfn> =
-            digests(&batch).filter(|page| self.last_sent.has_changed(page)).map(|(pfn, _)| pfn).collect();
-        if changed.is_empty() {
-            return Ok(Some(batch));
+        let (mut entries, mut copies) = (Vec::new(), Vec::new());
+        let mut pages = batch.runs().flatten();
+        for &entry in batch.entries() {
+            if let Some(page) = entry.kind.has_data().then(|| pages.next()).flatten() {
+                let page = copy(page);
+                if self.last_sent.has_changed(entry.pfn, &page) {
+                    self.changed += 1;
+                    continue;
+                }
+                copies.push(GuestPage::from_bytes(&page));
+            }
+            entries.push(entry);
         }
-        drop(batch);
-        self.changed += changed.len() as u64;
-        self.passes.leave_out(&changed);
-        if self.passes.chunk().is_empty() { Ok(None) } else { self.read_chunk().map(Some) }
+        drop(pages);
+        Ok((self.passes.worth_sending(&entries), copies))
     }
 }
