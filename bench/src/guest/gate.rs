@@ -31,7 +31,10 @@ struct State {
 
 /// While this lives, no member runs.
 #[derive(Debug)]
-pub(super) struct Hold(Arc<Gate>);
+pub(super) struct Hold {
+    gate: Arc<Gate>,
+    closed_at_ns: u64,
+}
 
 impl Gate {
     /// A gate for this many threads, which are yet to come: it is closed, and guest time is zero.
@@ -43,7 +46,7 @@ impl Gate {
             state: Mutex::new(State { holds: 1, parked: 0, stopped_at_ns: Some(0) }),
             changed: Condvar::new(),
         });
-        let hold = Hold(gate.clone());
+        let hold = Hold { gate: gate.clone(), closed_at_ns: monotonic_ns() };
         (gate, hold)
     }
 
@@ -51,6 +54,7 @@ impl Gate {
     pub(super) fn hold(self: &Arc<Self>) -> Hold {
         let mut state = self.lock();
         state.holds += 1;
+        let closed_at_ns = monotonic_ns();
         self.closed.store(true, Ordering::Release);
         self.changed.notify_all();
         while state.parked < self.members {
@@ -58,7 +62,7 @@ impl Gate {
         }
         let now = self.running_ns();
         state.stopped_at_ns.get_or_insert(now);
-        Hold(self.clone())
+        Hold { gate: self.clone(), closed_at_ns }
     }
 
     /// Whether a member must come to [`Gate::park`].
@@ -111,15 +115,20 @@ impl Gate {
 }
 
 impl Hold {
+    /// When the members were told to stand still, monotonic time, ns: from then on not all of them ran.
+    pub(super) fn closed_at_ns(&self) -> u64 {
+        self.closed_at_ns
+    }
+
     /// Sets guest time, as if the guest had run that long.
     pub(super) fn set_guest_ns(&self, guest_ns: u64) {
-        self.0.lock().stopped_at_ns = Some(guest_ns);
+        self.gate.lock().stopped_at_ns = Some(guest_ns);
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let gate = &self.0;
+        let gate = &self.gate;
         let mut state = gate.lock();
         state.holds -= 1;
         if state.holds > 0 {
@@ -179,6 +188,28 @@ mod tests {
         std::thread::sleep(Duration::from_millis(50));
         assert!(snapshot()[0] > before, "they run again");
         end.store(true, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn a_hold_counts_from_when_the_members_were_told_and_not_from_when_the_last_one_stood() {
+        let (gate, hold) = Gate::new(1);
+        drop(hold);
+        let member = std::thread::spawn({
+            let gate = gate.clone();
+            move || {
+                while !gate.is_closed() {
+                    std::hint::spin_loop();
+                }
+                let told_ns = monotonic_ns();
+                std::thread::sleep(Duration::from_millis(5));
+                gate.park();
+                told_ns
+            }
+        });
+        let hold = gate.hold();
+        let closed_at_ns = hold.closed_at_ns();
+        drop(hold);
+        assert!(closed_at_ns <= member.join().unwrap());
     }
 
     #[test]

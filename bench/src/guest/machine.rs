@@ -13,7 +13,7 @@ use super::balloon::Balloon;
 use super::gate::{Gate, Hold};
 use super::hash;
 use super::ticker::Ticker;
-use super::time::{boot_id, monotonic_ns};
+use super::time::boot_id;
 use super::vcpu::{Board, Vcpu};
 use crate::{Error, workload};
 
@@ -191,7 +191,7 @@ impl Machine {
             return state.clone();
         }
         let hold = self.gate.hold();
-        let parked_at_ns = monotonic_ns();
+        let parked_at_ns = hold.closed_at_ns();
         let mut ticks = self.ticker.ticks();
         ticks.suspend();
         let state = GuestState {

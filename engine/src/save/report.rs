@@ -53,7 +53,7 @@ pub struct Waterfall {
     /// The guest was asked to suspend.
     #[serde(with = "seconds")]
     pub asked: Duration,
-    /// It stopped, by its own word; the same as `asked` where it has none.
+    /// Its vCPUs were told to stand, by its own word; the same as `asked` where it has none.
     #[serde(with = "seconds")]
     pub stopped: Duration,
     /// It was known to have stopped.

@@ -73,7 +73,6 @@ impl<D: SourceDomain> Save<'_, '_, D> {
             }
             entries.push(entry);
         }
-        drop(pages);
         Ok((self.passes.worth_sending(&entries), copies))
     }
 }

@@ -33,7 +33,7 @@ pub struct GuestState {
     pub vcpus: Vec<Registers>,
     /// How long the guest has run in its life, ns; it stands still while the guest is suspended or paused.
     pub clock_ns: u64,
-    /// When the last vCPU had parked, `CLOCK_MONOTONIC` of the machine it ran on, ns.
+    /// When the vCPUs were told to park, after which the first of them stood: `CLOCK_MONOTONIC` of the machine it ran on, ns.
     pub parked_at_ns: u64,
     /// Which boot of which machine the monotonic times belong to.
     pub boot_id: String,
