@@ -59,13 +59,16 @@ mod tests {
     const PAGES: u64 = 100;
 
     fn run(writes_per_second: u64, stop: &str) -> Result<SaveReport, Error> {
-        let clock = VirtualClock::new();
+        run_at(&VirtualClock::new(), writes_per_second, stop)
+    }
+
+    fn run_at(clock: &VirtualClock, writes_per_second: u64, stop: &str) -> Result<SaveReport, Error> {
         let config = SimConfig { pages: PAGES, ..SimConfig::default() };
-        let guest = SimGuest::new(&config, ConstantRate::new(writes_per_second, 0..PAGES), &clock);
-        let link = SimLink::new(&clock, &SimWire::counting()).at_rate(32_768_000);
+        let guest = SimGuest::new(&config, ConstantRate::new(writes_per_second, 0..PAGES), clock);
+        let link = SimLink::new(clock, &SimWire::counting()).at_rate(32_768_000);
         let mut options =
             SaveOptions::live(stop::by_name(stop).unwrap(), bandwidth::by_name("unlimited").unwrap());
-        forecast(&guest.without_content(), link, &clock, &mut options)
+        forecast(&guest.without_content(), link, clock, &mut options)
     }
 
     #[test]
@@ -74,6 +77,13 @@ mod tests {
         let report = run(500, "downtime:20ms").unwrap();
         assert_eq!(report.rounds[0].dirty, 50);
         assert!(report.pages >= 175, "{report:?}");
+    }
+
+    #[test]
+    fn a_report_says_when_its_times_began() {
+        let clock = VirtualClock::new();
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(run_at(&clock, 500, "downtime:20ms").unwrap().started, Duration::from_secs(5));
     }
 
     #[test]

@@ -154,8 +154,8 @@ impl<'a> Run<'a> {
         link.send(&before, &[]).map_err(|cause| self.heard(Error::Send(cause)))?;
         let others = lanes.map_or(Ok(Vec::new()), |lanes| link.open_lanes(&lanes));
         let others = others.map_err(|cause| self.heard(Error::Lanes(cause)))?;
-        self.began = self.clock.now();
         let report = self.save(guest, link, others)?;
+        self.began = report.started;
         self.report = Some(report);
         let after = envelope::after()?;
         link.send(&after, &[]).map_err(|cause| self.heard(Error::Send(cause)))

@@ -307,8 +307,9 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
         self.drain_link()?;
         self.downtime.asked = self.elapsed();
         let stood = self.held.suspend().map_err(self.failed("suspending the guest"))?;
-        self.context.tell(Event::Suspended);
+        // First of all: whatever else is done here would seem to be time in which the guest still ran.
         self.downtime.suspended = self.elapsed();
+        self.context.tell(Event::Suspended);
         let stopped = stood.map(|stood| self.downtime.suspended.saturating_sub(stood));
         self.downtime.stopped = stopped.unwrap_or_default().max(self.downtime.asked);
         if self.options.live {
@@ -346,6 +347,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             pages: last_pages + rounds.iter().map(|round| round.sent).sum::<u64>(),
             rounds,
             bytes,
+            started: self.started,
             total: self.downtime.state,
             downtime: self.downtime,
             peeks: self.peeks,

@@ -25,6 +25,9 @@ pub struct SaveReport {
     pub pages: u64,
     /// Bytes of the libxc stream that the link accepted.
     pub bytes: u64,
+    /// When the save began, on the clock of its context: the times of this report count from there.
+    #[serde(skip)]
+    pub started: Duration,
     /// From the start to the last byte.
     #[serde(with = "seconds")]
     pub total: Duration,

@@ -27,7 +27,7 @@ impl Toolstack for SimToolstack {
         state.clock.advance(state.suspend_takes);
         state.run();
         state.suspended_at = Some(state.clock.now());
-        Ok(None)
+        Ok(Some(Duration::ZERO))
     }
 
     fn resume(&mut self) -> Result<(), BoxError> {
