@@ -135,6 +135,7 @@ impl Machine {
             migrations: control.migrations,
             longest_gap_ns: ticks.longest_gap_ns,
             last_migration_gap_ns: ticks.migration_gap_ns,
+            last_migration_end_ns: ticks.migration_end_ns,
         }
     }
 

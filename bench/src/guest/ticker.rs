@@ -24,6 +24,8 @@ pub(super) struct Ticks {
     pub(super) longest_gap_ns: u64,
     /// The time between the ticks around the last suspend.
     pub(super) migration_gap_ns: Option<u64>,
+    /// When that ended.
+    pub(super) migration_end_ns: Option<u64>,
     /// The next tick is the first one after a suspend.
     suspended: bool,
 }
@@ -35,6 +37,7 @@ impl Ticks {
         self.longest_gap_ns = self.longest_gap_ns.max(gap.unwrap_or(0));
         if std::mem::take(&mut self.suspended) {
             self.migration_gap_ns = gap;
+            self.migration_end_ns = gap.map(|_| now_ns);
         }
     }
 
@@ -87,5 +90,6 @@ mod tests {
         ticks.suspend();
         [18, 19].into_iter().for_each(|now| ticks.tick(now));
         assert_eq!((ticks.longest_gap_ns, ticks.migration_gap_ns), (4, Some(3)));
+        assert_eq!(ticks.migration_end_ns, Some(18));
     }
 }

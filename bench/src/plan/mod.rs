@@ -33,8 +33,8 @@ pub struct Plan {
     /// The round-trip time, microseconds, that the socket buffers of shaped links are made for.
     #[serde(default = "rtt_us")]
     pub rtt_us: u64,
-    /// A measurement from which more than this part of the processors' time was stolen (0 to 1: by whoever runs this virtual
-    /// machine) is repeated, up to four times; the least disturbed one counts.
+    /// A measurement from which, or from whose downtime, more than this part of the processors' time was stolen (0 to 1: by
+    /// whoever runs this virtual machine) is repeated, up to four times; the least disturbed one counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet: Option<f64>,
     /// The models whose predictions are drawn beside what was measured: `avg`, `hist`.

@@ -24,7 +24,7 @@ pub(crate) use cpu::{children_seconds, cpu_seconds_of};
 pub use machine::Machine;
 pub use row::{Measured, RoundRow, Row};
 
-use cpu::Spent;
+use cpu::Watch;
 use row::Rows;
 
 /// The plan as it was when the run began.
@@ -115,7 +115,7 @@ pub fn run(plan: &Plan, text: &str, dir: &Path, mut heard: impl FnMut(&Progress<
 }
 
 fn measure(cell: &Cell, plan: &Plan) -> Result<Measured, Error> {
-    quietest(plan.quiet, || {
+    quietest(plan, || {
         let mut tries = TRIES;
         loop {
             tries -= 1;
@@ -129,18 +129,15 @@ fn measure(cell: &Cell, plan: &Plan) -> Result<Measured, Error> {
 
 /// The first measurement that was disturbed no more than that, or the least disturbed of some. What it came to has no part
 /// in the choice.
-fn quietest(
-    most: Option<f64>,
-    mut attempt: impl FnMut() -> Result<Measured, Error>,
-) -> Result<Measured, Error> {
+fn quietest(plan: &Plan, mut attempt: impl FnMut() -> Result<Measured, Error>) -> Result<Measured, Error> {
     let mut best = attempt()?;
     for _ in 0..QUIETER {
-        if most.is_none_or(|most| best.stolen.unwrap_or(0.0) <= most) {
+        if plan.quiet.is_none_or(|most| best.disturbance() <= most) {
             break;
         }
         // One that failed is no better.
         if let Ok(other) = attempt()
-            && other.stolen < best.stolen
+            && other.disturbance() < best.disturbance()
         {
             best = other;
         }
@@ -150,9 +147,11 @@ fn quietest(
 
 fn once(cell: &Cell, plan: &Plan) -> Result<Measured, Error> {
     let network = Network::new(cell.link()?, Duration::from_micros(plan.rtt_us))?;
-    let before = Spent::now();
-    let measured = world::measure(cell, &network)?;
-    Ok(Measured { stolen: Some(Spent::now().stolen_since(before)), ..measured })
+    let watch = Watch::start();
+    let measured = world::measure(cell, &network);
+    let (stolen, stolen_down) =
+        watch.stolen(measured.as_ref().ok().and_then(|measured| measured.stood.as_ref()));
+    Ok(Measured { stolen: Some(stolen), stolen_down, ..measured? })
 }
 
 /// Makes the directory, or finds the same plan's run in it.
@@ -198,19 +197,41 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    /// What is measured when these parts of the time are stolen, one after the other; how often, and how much of the chosen.
-    fn chosen(most: Option<f64>, stolen: &[f64]) -> (usize, Option<f64>) {
-        let mut left = stolen.iter();
-        let attempt = || Ok(Measured { stolen: left.next().copied(), ..Measured::default() });
-        let measured = quietest(most, attempt).unwrap();
-        (stolen.len() - left.len(), measured.stolen)
+    /// A plan that allows so much.
+    fn plan(bounds: &str) -> Plan {
+        let text = format!("name = \"a\"\ntitle = \"b\"\n{bounds}\n[[matrix]]\nmemory = [\"1M\"]");
+        Plan::parse("a test", &text).unwrap()
+    }
+
+    /// What is measured when so much is stolen of the whole and of the downtime, one after the other; how often, and the
+    /// number of the chosen.
+    fn chosen(bounds: &str, stolen: &[(f64, f64)]) -> (u64, u64) {
+        let (mut pages, mut left) = (0, stolen.iter());
+        let attempt = || {
+            let &(stolen, stolen_down) = left.next().unwrap();
+            pages += 1;
+            let stolen_down = Some(stolen_down);
+            Ok(Measured { pages, stolen: Some(stolen), stolen_down, ..Measured::default() })
+        };
+        let measured = quietest(&plan(bounds), attempt).unwrap();
+        (pages, measured.pages)
     }
 
     #[test]
     fn a_disturbed_measurement_is_repeated_where_the_plan_says_so() {
-        let stolen = [0.3, 0.1, 0.01, 0.0, 0.2, 0.0];
-        assert_eq!(chosen(None, &stolen), (1, Some(0.3)));
-        assert_eq!(chosen(Some(0.02), &stolen), (3, Some(0.01)));
-        assert_eq!(chosen(Some(0.02), &[0.3, 0.1, 0.2, 0.4, 0.5, 0.0]), (5, Some(0.1)));
+        let whole = |of: [f64; 6]| of.map(|stolen| (stolen, 0.0));
+        let some = whole([0.3, 0.1, 0.01, 0.0, 0.2, 0.0]);
+        assert_eq!(chosen("", &some), (1, 1));
+        assert_eq!(chosen("quiet = 0.02", &some), (3, 3));
+        assert_eq!(chosen("quiet = 0.02", &whole([0.3, 0.1, 0.2, 0.4, 0.5, 0.0])), (5, 2));
+    }
+
+    #[test]
+    fn so_is_one_whose_downtime_was_disturbed() {
+        assert_eq!(chosen("quiet = 0.02", &[(0.0, 0.1), (0.01, 0.0)]), (2, 2));
+        assert_eq!(
+            chosen("quiet = 0.02", &[(0.0, 0.1), (0.05, 0.0), (0.0, 0.2), (0.1, 0.1), (0.3, 0.0)]),
+            (5, 2)
+        );
     }
 }

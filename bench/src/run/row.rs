@@ -2,8 +2,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use engine::PAGE_SIZE;
 use ffi::link::Sent;
@@ -44,6 +45,11 @@ pub struct Measured {
     pub cpu: Option<f64>,
     /// The part of all processors' time that whoever runs this virtual machine gave to others meanwhile, 0 to 1.
     pub stolen: Option<f64>,
+    /// The same during the downtime alone.
+    pub stolen_down: Option<f64>,
+    /// When the guest stood still, by its own word and by the tool's together: `CLOCK_MONOTONIC` of this machine.
+    #[serde(skip)]
+    pub stood: Option<Range<Duration>>,
     /// Why the pre-copy ended.
     pub stop_reason: String,
     /// What the source's interface sent.
@@ -86,6 +92,11 @@ impl Measured {
         round.bytes as f64 * BITS / round.duration
     }
 
+    /// What was stolen of the whole or of the downtime, whichever is more.
+    pub(super) fn disturbance(&self) -> f64 {
+        self.stolen.unwrap_or(0.0).max(self.stolen_down.unwrap_or(0.0))
+    }
+
     /// Bytes of a frame on average.
     #[must_use]
     pub fn frame(&self) -> f64 {
@@ -118,7 +129,7 @@ impl Row {
         Self { cell, turn, at, measured: result.ok(), error }
     }
 
-    const COLUMNS: [&str; 18] = [
+    const COLUMNS: [&str; 19] = [
         "turn",
         "at",
         "total_s",
@@ -134,6 +145,7 @@ impl Row {
         "goodput_bit_s",
         "cpu_s",
         "stolen",
+        "stolen_down",
         "frame_bytes",
         "stop_reason",
         "error",
@@ -160,6 +172,7 @@ impl Row {
             of(Measured::goodput),
             maybe(|m| m.cpu),
             maybe(|m| m.stolen),
+            maybe(|m| m.stolen_down),
             of(Measured::frame),
             self.measured.as_ref().map(|m| m.stop_reason.clone()).unwrap_or_default(),
             self.error.clone().unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! Our own: a guest process, moved by `xc-save` and `xc-restore`.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -30,8 +31,6 @@ const FIRST_TICK: Duration = Duration::from_secs(2);
 const LET_GO: Duration = Duration::from_secs(5);
 /// How often something is looked at that will happen soon.
 const LOOK: Duration = Duration::from_millis(2);
-/// Nanoseconds in a second.
-const SECOND: f64 = 1e9;
 
 /// The host world of this test-bed.
 #[must_use]
@@ -127,7 +126,9 @@ pub(super) fn measure(
     receiver.finish()?;
     let cpu = children_seconds() - cpu_before;
     let gap = first_gap()?;
-    measured(&read_json(&stats)?, gap, cpu, traffic(sent_before, network.sent()?))
+    let traffic = traffic(sent_before, network.sent()?);
+    let measured = measured(&read_json(&stats)?, gap, cpu, traffic)?;
+    Ok(Measured { stood: gap.map(|gap| gap.or_as_long_as(measured.downtime)), ..measured })
 }
 
 /// A running `xc-restore`, killed if it is not waited for.
@@ -220,13 +221,33 @@ pub(super) fn spawn(command: &mut Command) -> Result<Child, Error> {
     command.spawn().map_err(|cause| Error::io(doing, cause))
 }
 
-/// The guest's own figure for the time that it stood still, seconds; known from its first tick on.
-fn first_gap() -> Result<Option<f64>, Error> {
+/// For how long a guest stood still by its own word, and until when.
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    length: Duration,
+    /// `CLOCK_MONOTONIC`.
+    end: Duration,
+}
+
+impl Gap {
+    /// From its start until both the guest and the tool, which says so many seconds, have it running.
+    fn or_as_long_as(self, downtime: Option<f64>) -> Range<Duration> {
+        let start = self.end.saturating_sub(self.length);
+        let by_the_tool = downtime.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        start..start + by_the_tool.unwrap_or_default().max(self.length)
+    }
+}
+
+/// The guest's own figure for the time that it stood still; known from its first tick on.
+fn first_gap() -> Result<Option<Gap>, Error> {
     let deadline = Instant::now() + FIRST_TICK;
     loop {
         let info = guest_host().info(THERE)?;
-        if info.last_migration_gap_ns.is_some() || Instant::now() > deadline {
-            return Ok(info.last_migration_gap_ns.map(|ns| ns as f64 / SECOND));
+        let [length, end] =
+            [info.last_migration_gap_ns, info.last_migration_end_ns].map(|ns| ns.map(Duration::from_nanos));
+        let gap = length.zip(end).map(|(length, end)| Gap { length, end });
+        if gap.is_some() || Instant::now() > deadline {
+            return Ok(gap);
         }
         thread::sleep(LOOK);
     }
@@ -244,7 +265,7 @@ fn read_json(path: &Path) -> Result<Value, Error> {
 }
 
 /// A row from `xc-save --stats`.
-fn measured(stats: &Value, gap: Option<f64>, cpu: f64, traffic: Sent) -> Result<Measured, Error> {
+fn measured(stats: &Value, gap: Option<Gap>, cpu: f64, traffic: Sent) -> Result<Measured, Error> {
     let save = &stats["save"];
     let broken = |source| Error::Json { what: "the statistics of xc-save".into(), source };
     let rounds: Vec<RoundRow> = serde_json::from_value(save["rounds"].clone()).map_err(broken)?;
@@ -257,7 +278,7 @@ fn measured(stats: &Value, gap: Option<f64>, cpu: f64, traffic: Sent) -> Result<
         copy: save["total"].as_f64().unwrap_or_default(),
         drain: between("decided", "asked"),
         downtime: stats["downtime"].as_f64(),
-        gap,
+        gap: gap.map(|gap| gap.length.as_secs_f64()),
         last_copy: between("suspended", "last_page"),
         pages: save["pages"].as_u64().unwrap_or_default(),
         last_pages: save["last_pages"].as_u64(),

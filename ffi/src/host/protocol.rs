@@ -215,6 +215,8 @@ pub struct GuestInfo {
     /// The time between the tick before and the tick after the last suspend: the downtime as the guest itself knows
     /// it, ns. `None` when it was never suspended or restored, or came from another machine, whose clock is another one.
     pub last_migration_gap_ns: Option<u64>,
+    /// When that gap ended: `CLOCK_MONOTONIC` of this machine, ns.
+    pub last_migration_end_ns: Option<u64>,
 }
 
 /// The digest of a guest's memory.
