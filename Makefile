@@ -24,7 +24,7 @@ help: ## Show this list
 run: release ## Build, and show a live migration on this machine
 	scripts/demo
 
-test: ## Run every test, those on real Xen too (about half an hour on 2 cores)
+test: ## Run every test, those on real Xen too (about 35 minutes on 2 cores)
 	scripts/deps test
 	scripts/test
 
