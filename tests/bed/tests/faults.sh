@@ -95,13 +95,26 @@ for field in 0:marker 8:name 12:version 24:type 28:page-shift 40:record-type 44:
     refused /tmp/damaged "a file with a flipped bit in its ${field#*:}"
 done
 
+# kept: domains that have ended, and that Xen keeps all the same; they have no name any more
+kept() { xl list | grep -c '^(null) '; }
+
+# only_xens BEFORE: no domain stays but those that Xen keeps; if they are not BEFORE, they are one more, and one more
+# again when stock xl has refused the same file: Xen's own fault ("Things that bite")
+only_xens() {
+    [ $(($(domains) - $(kept))) = 1 ] || return 1
+    [ "$(kept)" = "$1" ] && return
+    echo "Xen keeps a domain that ended; with the stock helper:"
+    [ "$(kept)" = $(($1 + 1)) ] && ! with stock xl restore -p /tmp/damaged && [ "$(kept)" = $(($1 + 2)) ]
+}
+
 # Most of a file is pages, and nothing in it tells what they should be: a restore may succeed there.
 for at in $(random 8); do
     flip "$at" $((at % 8))
+    before=$(kept)
     with ours xl restore -p /tmp/damaged > /tmp/said 2>&1
     status=$?
-    if [ $status = 0 ]; then xl destroy "$n"; else says 'error: '; fi && [ "$(domains)" = 1 ]
-    verdict $? "$n: a file with a flipped bit in byte $at (restored or refused: $status) leaves nothing behind"
+    if [ $status = 0 ]; then xl destroy "$n"; else says 'error: '; fi && only_xens "$before"
+    verdict $? "$n: a file with a flipped bit in byte $at (restored or refused: $status) leaves nothing behind that stock would not"
 done
 rm /tmp/damaged
 with ours xl restore /tmp/s && whole "$n"
