@@ -41,12 +41,13 @@ pub struct Tuning {
     #[arg(long, value_name = "full|batch", value_parser = settings::MAP.parser())]
     pub map: Option<String>,
 
-    /// Send the pages over this many connections at once, 1 to 16, each with a thread of its own at both ends.
+    /// Send the pages over this many connections at once, 1 to 16, each with a thread of its own at both ends; or auto.
     ///
-    /// For a guest process and a tcp: link, whose other end is an `xc-restore`. More than one helps where a processor is
-    /// slower than the link: over a loopback, or from some 25 Gbit/s on. Elsewhere, and for Xen domains, whose stream is
-    /// libxl's, there is one whatever is set.
-    #[arg(long, value_name = "NUMBER", value_parser = settings::CONNECTIONS.parser())]
+    /// For a guest process and a tcp: link, whose other end is an `xc-restore`. More than one helps where the link is faster
+    /// than one processor copies, or takes memory on the target. Not given, it is auto: two where there are as many
+    /// processors, and one where the second cannot be had. Elsewhere, and for Xen domains, whose stream is libxl's, there
+    /// is one whatever is set.
+    #[arg(long, value_name = "auto|NUMBER", value_parser = settings::CONNECTIONS.parser())]
     pub connections: Option<String>,
 
     /// Send all pages a second time while the guest is suspended; the target compares them and fails if any

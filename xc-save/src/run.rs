@@ -24,6 +24,7 @@ use crate::job::{Afterwards, Destination, Job};
 use crate::limits::abort_on_timeout;
 use crate::metrics::{self, Metrics};
 use crate::progress::Measure;
+use crate::settings::Connections;
 use crate::stats::Ending;
 use crate::xen::Attached;
 use crate::{Error, envelope, link_use, places, stats, summary, xen};
@@ -149,11 +150,11 @@ impl<'a> Run<'a> {
 
     /// Sends the stream in its envelope; the guest is suspended then.
     fn send(&mut self, guest: &mut impl Guest, link: &mut SendLink) -> Result<(), Error> {
-        let lanes = self.lanes()?;
-        let before = envelope::before(guest.config(self.job.config.as_deref())?, lanes)?;
+        let config = guest.config(self.job.config.as_deref())?;
+        let (lanes, others) = self.open_others(link)?.unzip();
+        let before = envelope::before(config, lanes)?;
         link.send(&before, &[]).map_err(|cause| self.heard(Error::Send(cause)))?;
-        let others = lanes.map_or(Ok(Vec::new()), |lanes| link.open_lanes(&lanes));
-        let others = others.map_err(|cause| self.heard(Error::Lanes(cause)))?;
+        let others = others.unwrap_or_default();
         let report = self.save(guest, link, others)?;
         self.began = report.started;
         self.report = Some(report);
@@ -161,14 +162,24 @@ impl<'a> Run<'a> {
         link.send(&after, &[]).map_err(|cause| self.heard(Error::Send(cause)))
     }
 
-    /// Over which connections the pages go, if over more than one.
-    fn lanes(&self) -> Result<Option<Lanes>, Error> {
-        match (&self.job.to, self.job.settings.connections) {
-            (Destination::Link(LinkSpec::Tcp { .. }), count @ 2..) => {
+    /// The connections beside the first, if the pages go over more than one, and what the target is told of them. They are
+    /// there before it is told: a link that passes only one on is still good for that one.
+    fn open_others(&self, link: &SendLink) -> Result<Option<(Lanes, Vec<SendLink>)>, Error> {
+        let (wanted, count) = (self.job.settings.connections, self.job.settings.connections.count());
+        if count == 1 || !matches!(self.job.to, Destination::Link(LinkSpec::Tcp { .. })) {
+            return Ok(None);
+        }
+        let lanes = new_lanes(count).map_err(Error::Lanes)?;
+        match link.open_lanes(&lanes) {
+            Ok(others) => {
                 tracing::info!("the pages go over {count} connections");
-                Ok(Some(new_lanes(count).map_err(Error::Lanes)?))
+                Ok(Some((lanes, others)))
             }
-            _ => Ok(None),
+            Err(cause) if wanted == Connections::Auto && self.abort.reason().is_none() => {
+                tracing::info!("the pages go over one connection, for another cannot be had: {cause}");
+                Ok(None)
+            }
+            Err(cause) => Err(self.heard(Error::Lanes(cause))),
         }
     }
 

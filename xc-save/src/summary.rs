@@ -97,6 +97,7 @@ mod tests {
             last_pages: 1,
             pages: 1,
             bytes: 1,
+            links: 1,
             started: ms(0),
             total: ms(90),
             downtime: Waterfall {

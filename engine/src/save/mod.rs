@@ -347,6 +347,7 @@ impl<'a, 'c, D: SourceDomain> Save<'a, 'c, D> {
             pages: last_pages + rounds.iter().map(|round| round.sent).sum::<u64>(),
             rounds,
             bytes,
+            links: self.outlet.lanes(),
             started: self.started,
             total: self.downtime.state,
             downtime: self.downtime,

@@ -25,6 +25,8 @@ pub struct SaveReport {
     pub pages: u64,
     /// Bytes of the libxc stream that the link accepted.
     pub bytes: u64,
+    /// Over how many links the pages went.
+    pub links: usize,
     /// When the save began, on the clock of its context: the times of this report count from there.
     #[serde(skip)]
     pub started: Duration,

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use engine::{Abort, GuestPage, Link, Undelivered};
 use stream::lanes::Lanes;
@@ -18,6 +18,9 @@ use super::gather::Outgoing;
 use super::part_file::PartFile;
 use super::wait::Wait;
 use super::{Aborted, Error, LinkSpec, ReceiveLink, command, inherited, socket, tcp};
+
+/// How long the other end may take to answer all further connections.
+const LANES_WITHIN: Duration = Duration::from_secs(10);
 
 /// Opens `spec` for sending. Raising `abort` ends every wait of the link within 100 ms, the opening too.
 ///
@@ -153,14 +156,19 @@ impl SendLink {
     /// accept is counted with what this one does.
     ///
     /// # Errors
-    /// When this link is not `tcp:`, or the other end does not listen any more.
+    /// When this link is not `tcp:`, or the other end does not listen any more; this link is then as it was.
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when there is no answer for 10 s.
     pub fn open_lanes(&self, lanes: &Lanes) -> io::Result<Vec<Self>> {
+        let wait =
+            Wait { deadline: Some(Instant::now() + LANES_WITHIN), ..Wait::new(&self.channel.wait.abort) };
+        let others = (1..lanes.count).map(|number| self.open_lane(&lanes.greeting(number), &wait));
+        let others = others.collect::<io::Result<_>>()?;
         tcp::stay_small_if_local(self.channel.as_fd())?;
-        (1..lanes.count).map(|number| self.open_lane(&lanes.greeting(number))).collect()
+        Ok(others)
     }
 
-    fn open_lane(&self, greeting: &[u8]) -> io::Result<Self> {
-        let fd = socket::connect_beside(self.channel.as_fd(), &self.channel.wait)?;
+    fn open_lane(&self, greeting: &[u8], wait: &Wait) -> io::Result<Self> {
+        let fd = socket::connect_beside(self.channel.as_fd(), wait)?;
         tcp::stay_small_if_local(fd.as_fd())?;
         let channel = self.channel.beside(fd)?;
         let name = self.name.clone();

@@ -158,6 +158,56 @@ fn refused(there: &World, port: u16, restore: Running, bytes: &[u8]) -> Finished
     restored
 }
 
+/// A way to the target for one connection, the first.
+fn way_for_one(target: u16) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let (source, _) = listener.accept().unwrap();
+        drop(listener);
+        let target = TcpStream::connect(("127.0.0.1", target)).unwrap();
+        let (mut back, mut to) = (target.try_clone().unwrap(), source.try_clone().unwrap());
+        thread::spawn(move || io::copy(&mut back, &mut to));
+        let _ = io::copy(&mut &source, &mut &target);
+        let _ = target.shutdown(Shutdown::Write);
+    });
+    link(own)
+}
+
+/// Over how many connections the pages of `web` went when nothing was said of them.
+fn unasked(here: &World, there: &World, restore: Running, link: &str) -> Value {
+    let stats = here.path("stats");
+    let args = ["--live", "--hold", "--stats", stats.to_str().unwrap(), "host:web", link];
+    here.run("xc-save", args).expect(0);
+    assert_eq!(here.hash("web--migratedaway"), restore.finish().expect(0).stdout.trim());
+    there.await_status("web", "paused");
+    serde_json::from_slice::<Value>(&fs::read(stats).unwrap()).unwrap()["save"]["links"].clone()
+}
+
+#[test]
+fn unless_it_is_said_there_are_two_where_there_are_processors() {
+    let (here, there) = (World::new(), World::new());
+    here.start_guest("web", "16M", BUSY);
+    let (restore, port) = there.listen(&["-p", "--digest"]);
+    let several = thread::available_parallelism().unwrap().get() > 1;
+    assert_eq!(unasked(&here, &there, restore, &link(port)), if several { 2 } else { 1 });
+}
+
+#[test]
+fn a_way_for_one_connection_has_one_unless_more_are_demanded() {
+    let (here, there) = (World::new(), World::new());
+    here.start_guest("web", "16M", BUSY);
+    let (restore, port) = there.listen(&[]);
+    let saved = save(&here, &way_for_one(port), &[]).finish().expect(1);
+    assert!(saved.stderr.contains("cannot open more connections to the target"), "{saved:#?}");
+    assert_eq!(saved.last_line(), "host:web runs on here as before");
+    restore.finish().expect(1);
+    assert_as_before(&here, &there);
+
+    let (restore, port) = there.listen(&["-p", "--digest"]);
+    assert_eq!(unasked(&here, &there, restore, &way_for_one(port)), 1);
+}
+
 #[test]
 fn connections_that_do_not_come_are_not_waited_for_for_ever() {
     let (here, there) = (World::new(), World::new());
@@ -189,5 +239,5 @@ fn where_there_can_be_one_only_there_is_one() {
     there.run("xc-restore", [&file]).expect(0);
     there.await_status("web", "running");
     let said = here.run("xc-save", ["--connections", "17", "host:web", "-"]).expect(2);
-    assert!(said.stderr.contains("not a number from 1 to 16"), "{said:#?}");
+    assert!(said.stderr.contains("not auto or a number from 1 to 16"), "{said:#?}");
 }

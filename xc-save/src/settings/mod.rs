@@ -1,6 +1,7 @@
 //! What can be set: by a flag, else by `XC_MIGRATE_*` in the environment, else by `/etc/xen/xc-migrate.toml`, else
 //! by default.
 
+mod connections;
 mod file;
 mod policies;
 mod values;
@@ -11,10 +12,10 @@ use std::time::Duration;
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use ffi::MapMode;
 use policy::{bandwidth, stop, units};
-use stream::lanes::MAX_LANES;
 
 use crate::progress::Style;
 
+pub use connections::Connections;
 pub use file::{CONFIG_VARIABLE, DEFAULT_CONFIG};
 pub(crate) use policies::rate_text;
 pub use values::{Origin, SettingError, Values};
@@ -49,7 +50,7 @@ pub static TIMEOUT_ACTION: Setting = Setting { key: "timeout_action", default: "
 /// How the guest's memory is made readable during a live copy.
 pub static MAP: Setting = Setting { key: "map", default: "full", check: map_mode };
 /// Over how many connections the pages go.
-pub static CONNECTIONS: Setting = Setting { key: "connections", default: "1", check: connections };
+pub static CONNECTIONS: Setting = Setting { key: "connections", default: "auto", check: connections };
 /// How progress is shown.
 pub static PROGRESS: Setting = Setting { key: "progress", default: "auto", check: style };
 /// The file for the statistics.
@@ -126,8 +127,8 @@ pub struct Settings {
     pub timeout_action: Action,
     /// How the guest is mapped.
     pub map: MapMode,
-    /// Over how many connections the pages go, from 1 to [`MAX_LANES`].
-    pub connections: u32,
+    /// Over how many connections the pages go, where there can be several.
+    pub connections: Connections,
     /// The command that reaches another host; empty when the host is the command.
     pub ssh: String,
     /// The command that receives the guest there.
@@ -163,7 +164,7 @@ impl From<&Values> for Settings {
             timeout: units::duration(values.text(&TIMEOUT)),
             timeout_action: read_action(values.text(&TIMEOUT_ACTION)).unwrap_or(Action::Abort),
             map: values.text(&MAP).parse().unwrap_or_default(),
-            connections: read_connections(values.text(&CONNECTIONS)).unwrap_or(1),
+            connections: values.text(&CONNECTIONS).parse().unwrap_or_default(),
             ssh: values.text(&SSH).to_owned(),
             receiver: values.text(&RECEIVER).to_owned(),
             xl: values.text(&XL).into(),
@@ -243,11 +244,7 @@ fn map_mode(text: &str) -> Result<(), String> {
 }
 
 fn connections(text: &str) -> Result<(), String> {
-    read_connections(text).map(|_| ()).ok_or_else(|| format!("not a number from 1 to {MAX_LANES}"))
-}
-
-fn read_connections(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|number| (1..=MAX_LANES).contains(number))
+    text.parse::<Connections>().map(|_| ())
 }
 
 fn style(text: &str) -> Result<(), String> {
