@@ -5,11 +5,10 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 XC_SOAK ?= 500
 PLAN ?= quick
-# With a target of its own the flag does not reach build scripts, which cannot be static.
-STATIC_TARGET = x86_64-unknown-linux-gnu
 
 BINARIES = xc-save xc-migrate xc-restore xc-migrate-receive xc-image xc-guest xc-bench xc-pagemod
 RELEASE_DIR = $(or $(CARGO_TARGET_DIR),target)/release
+STATIC_DIR = $(or $(CARGO_TARGET_DIR),target)/static
 # Xen's headers and libraries are no need of those who have no Xen; `scripts/deps xen` installs them.
 XEN_FEATURES = $$(scripts/has-xen && echo --features xc-restore/xen)
 HELPER_DIR = $(DESTDIR)$(PREFIX)/libexec/xc
@@ -44,9 +43,11 @@ micro-bench: ## Run the micro-benchmarks of the data path
 	scripts/deps build
 	cargo bench -p bench --bench data_path
 
-pagemod: ## Build xc-pagemod as a static binary, for a guest's initramfs
+# With the features of `release`, so that only the program itself is built once more.
+pagemod: ## Build target/static/xc-pagemod, one static binary for a guest's initramfs
 	scripts/deps build
-	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release -p bench --bin xc-pagemod --target $(STATIC_TARGET)
+	cargo rustc --release -p bench --bin xc-pagemod $(XEN_FEATURES) -- -C target-feature=+crt-static
+	install -D $(RELEASE_DIR)/xc-pagemod $(STATIC_DIR)/xc-pagemod
 
 xen-bench: ## Compare with Xen's own save helper, in that machine
 	tests/bed/run-bench

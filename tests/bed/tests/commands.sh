@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # commands.sh TYPE [MEM_MB [SEED]]: xc-save, xc-restore and xc-migrate on a Xen domain, each side ours or stock xl. After
 # each step the guest must compute the same hash over the pattern it wrote before, and `xl list` must be right: after
-# success, after failure, and after a Ctrl-C at a random moment.
+# success, after failure, and after a Ctrl-C at a random moment. And pagemod.sh.
 . ./lib.sh
 type=$1 mem=${2:-32} seed=${3:-$(date +%s)}
 our_commands
@@ -140,4 +140,5 @@ for moment in $(moments 3 3); do
     rm -f /tmp/s
 done
 xl destroy "$n"
+sh ./pagemod.sh "$type" || _failed=1
 end_cases
