@@ -9,13 +9,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::error::os;
-use super::map::index;
+use super::map::{HUGE, index};
 use super::{GuestMemory, HostError};
 
-/// Pages taken at a time: 1 MiB.
-const CHUNK: u64 = 256;
+/// Pages taken at a time: a huge page, 2 MiB.
+const CHUNK: u64 = HUGE;
 /// How far ahead, chunks: 16 MiB, a few batches.
-const AHEAD: usize = 16;
+const AHEAD: usize = 8;
 
 /// The thread that takes memory. It ends with this value.
 #[derive(Debug)]
@@ -175,7 +175,7 @@ mod tests {
     const AHEAD_PAGES: u64 = AHEAD as u64 * CHUNK;
 
     fn start(pages: u64) -> (Arc<GuestMemory>, Ahead) {
-        let memory = Arc::new(GuestMemory::create(pages).unwrap());
+        let memory = Arc::new(GuestMemory::to_be_filled(pages).unwrap());
         (Arc::clone(&memory), Ahead::start(memory, pages).unwrap())
     }
 
@@ -191,7 +191,7 @@ mod tests {
         ahead.came(&(0..2)).unwrap();
         until_taken(&memory, CHUNK + AHEAD_PAGES);
         ahead.came(&(1..3)).unwrap();
-        let far = 40 * CHUNK;
+        let far = 20 * CHUNK;
         ahead.came(&(far..far + 10)).unwrap();
         until_taken(&memory, 2 * (CHUNK + AHEAD_PAGES));
         ahead.end();
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn what_comes_into_a_gap_has_memory_too() {
         let (memory, ahead) = start(PAGES);
-        ahead.came(&(40 * CHUNK..40 * CHUNK + 1)).unwrap();
+        ahead.came(&(20 * CHUNK..20 * CHUNK + 1)).unwrap();
         until_taken(&memory, CHUNK + AHEAD_PAGES);
         ahead.came(&(CHUNK - 1..CHUNK + 1)).unwrap();
         assert_eq!(memory.taken(), 3 * CHUNK + AHEAD_PAGES);

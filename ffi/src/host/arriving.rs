@@ -29,7 +29,7 @@ struct Shared {
 impl Arriving {
     /// Memory for a guest of this many pages.
     pub(super) fn create(pages: u64) -> Result<Self, HostError> {
-        let memory = Arc::new(GuestMemory::create(pages)?);
+        let memory = Arc::new(GuestMemory::to_be_filled(pages)?);
         let p2m = P2m::create(pages)?;
         let ahead = Ahead::start(Arc::clone(&memory), pages)?;
         let punched = AtomicBool::new(false);

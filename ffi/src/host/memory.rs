@@ -9,6 +9,8 @@ use engine::{GuestPage, PAGE_SIZE, Pfn};
 use super::map::{Access, Mapping, Memfd, PAGE, index};
 use super::{HostError, P2m};
 
+/// What the memory file is called in `/proc/PID/fd`.
+const NAME: &str = "xc-guest memory";
 /// 64-bit words in a page.
 const WORDS: usize = PAGE_SIZE / 8;
 
@@ -34,7 +36,14 @@ impl GuestMemory {
     /// # Errors
     /// [`HostError::Os`].
     pub fn create(pages: u64) -> Result<Self, HostError> {
-        Self::map(Memfd::create("xc-guest memory", file_size(pages))?, pages)
+        Self::map(Memfd::create(NAME, file_size(pages))?, pages)
+    }
+
+    /// The same, for a guest that is being built: its pages have memory by huge pages where the kernel has some. No tracker
+    /// works with this map; the guest has one of its own.
+    pub(super) fn to_be_filled(pages: u64) -> Result<Self, HostError> {
+        let memfd = Memfd::create(NAME, file_size(pages))?;
+        Ok(Self { map: Mapping::huge(&memfd)?, memfd, pages })
     }
 
     /// The memory that another process made for this guest.

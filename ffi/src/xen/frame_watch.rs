@@ -6,6 +6,9 @@
 //! goes unseen; nor one from the time when it was only partly mapped, for at the end a frame that was given back and is
 //! still mapped is one more than the guest has pages. With pages mapped a batch at a time the number can fall between
 //! two looks, and then only the looks themselves, one every few milliseconds ([`super::sampler`]), catch a growth.
+//!
+//! Once every frame is known to be behind a page, none can have got a new one as long as the number stays: a look at all
+//! pages of the suspended guest, which takes the longer the larger it is, would find nothing new.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +27,7 @@ pub(super) struct FrameWatch {
     /// The fewest [`Layout::unaccounted`] frames when the whole guest was mapped.
     unaccounted: AtomicU64,
     suspended: AtomicBool,
+    settled: Mutex<Option<Arc<Layout>>>,
     still: Mutex<Option<Arc<Layout>>>,
     /// Pages that were read.
     read: Mutex<PfnSet>,
@@ -38,6 +42,7 @@ impl FrameWatch {
             mapping_is_old: AtomicBool::new(false),
             unaccounted: AtomicU64::new(u64::MAX),
             suspended: AtomicBool::new(false),
+            settled: Mutex::new(None),
             still: Mutex::new(None),
             read: Mutex::new(PfnSet::empty(pages)),
         }
@@ -59,9 +64,33 @@ impl FrameWatch {
 
     /// A look at how many there are.
     pub(super) fn look(&self, tot_pages: u64) {
-        if self.last.swap(tot_pages, Ordering::Relaxed) < tot_pages {
+        let last = self.last.swap(tot_pages, Ordering::Relaxed);
+        if last < tot_pages {
             self.grown.store(true, Ordering::Relaxed);
         }
+        if last != tot_pages {
+            *lock(&self.settled) = None;
+        }
+    }
+
+    /// Whether a look at all pages would tell what they are for as long as the number of frames stays.
+    pub(super) fn may_settle(&self) -> bool {
+        let changing = self.grown.load(Ordering::Relaxed) || self.mapping_is_old.load(Ordering::Relaxed);
+        !changing && self.settled().is_none() && !lock(&self.read).is_empty()
+    }
+
+    /// What the pages were when the guest had so many frames, unless it has others by now, or frames that are none of
+    /// its pages.
+    pub(super) fn settle(&self, layout: Layout, tot_pages: u64) {
+        let mut settled = lock(&self.settled);
+        if layout.unaccounted() == 0 && self.last.load(Ordering::Relaxed) == tot_pages {
+            *settled = Some(Arc::new(layout));
+        }
+    }
+
+    /// What the pages are, but for those that the guest gave back since; nothing when that is not known.
+    pub(super) fn settled(&self) -> Option<Arc<Layout>> {
+        lock(&self.settled).clone()
     }
 
     /// After a growth since the last question, adds every page that was read: it may have changed without being
@@ -137,5 +166,27 @@ mod tests {
         assert_eq!(suspects(&watch), 0);
         assert!(watch.take_old_mapping());
         assert!(!watch.take_old_mapping());
+    }
+
+    #[test]
+    fn what_the_pages_are_is_known_until_the_number_of_frames_changes() {
+        let layout = || Layout::full(8);
+        let watch = FrameWatch::new(8);
+        watch.start(8);
+        assert!(!watch.may_settle(), "nothing was read");
+        watch.add_read([Pfn(3)].into_iter());
+        assert!(watch.may_settle());
+        watch.settle(layout(), 9);
+        assert!(watch.settled().is_none(), "it had 9 frames then, and has 8");
+        watch.settle(layout(), 8);
+        watch.look(8);
+        assert!(watch.settled().is_some() && !watch.may_settle());
+        watch.look(7);
+        assert!(watch.settled().is_none());
+        watch.look(8);
+        assert!(!watch.may_settle(), "it grew");
+        assert_eq!(suspects(&watch), 1);
+        assert!(!watch.may_settle(), "what is mapped may be old");
+        assert!(watch.take_old_mapping() && watch.may_settle());
     }
 }

@@ -19,13 +19,6 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Of a guest of which all is known.
-    pub(super) fn new(kinds: Vec<PageType>) -> Self {
-        let mut populated = PfnSet::empty(kinds.len() as u64);
-        add_populated(&mut populated, 0, &kinds);
-        Self { kinds, populated, unaccounted: 0 }
-    }
-
     /// The pages that are no holes.
     pub(super) fn populated(&self) -> &PfnSet {
         &self.populated
@@ -78,8 +71,18 @@ fn top_first(pfn_limit: u64) -> impl Iterator<Item = u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    impl Layout {
+        /// Of a guest without holes, all of whose frames are behind its pages.
+        pub(in crate::xen) fn full(pages: u64) -> Self {
+            let kinds = vec![PageType::NoTab; Pfn(pages).index()];
+            let mut populated = PfnSet::empty(pages);
+            add_populated(&mut populated, 0, &kinds);
+            Self { kinds, populated, unaccounted: 0 }
+        }
+    }
 
     #[test]
     fn every_page_is_in_one_question() {

@@ -87,9 +87,30 @@ impl XenTracker {
         let tot_pages = self.domain.info()?.tot_pages;
         self.watch.look(tot_pages);
         if when == Harvest::Final {
-            self.watch.found_still(self.domain.layout(self.pages, tot_pages)?);
+            self.look_when_still(tot_pages)?;
         }
         self.watch.add_suspects(into);
+        if when != Harvest::Final {
+            self.settle(tot_pages)?;
+        }
+        Ok(())
+    }
+
+    /// The guest stands still now: what its pages are is looked at only if it is not known.
+    fn look_when_still(&self, tot_pages: u64) -> Result<(), Error> {
+        if self.watch.settled().is_none() {
+            self.watch.found_still(self.domain.layout(self.pages, tot_pages)?);
+        }
+        Ok(())
+    }
+
+    /// While the guest runs, and once, if it does not balloon: so that it need not be done while it stands.
+    fn settle(&self, tot_pages: u64) -> Result<(), Error> {
+        if self.watch.may_settle() {
+            let layout = self.domain.layout(self.pages, tot_pages)?;
+            self.watch.look(self.domain.info()?.tot_pages);
+            self.watch.settle(layout, tot_pages);
+        }
         Ok(())
     }
 }

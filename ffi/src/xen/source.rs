@@ -39,7 +39,7 @@ pub struct XenSource {
     whole: Option<WholeMap>,
     /// Of an HVM or PVH guest that is mapped a batch at a time, while it runs.
     sampler: Option<Sampler>,
-    /// What the pages of the suspended guest are.
+    /// What the pages of the suspended guest are; not of a PV guest, of which each batch is asked for.
     still: Option<Arc<Layout>>,
     watch: Arc<FrameWatch>,
 }
@@ -118,8 +118,8 @@ impl XenSource {
         Ok(entries.collect())
     }
 
-    /// As [`Self::look_up`], without asking what is known: the pages of a suspended guest, and those of an HVM or
-    /// PVH guest that is mapped whole, which change only by being ballooned, and that is found after the suspend.
+    /// As [`Self::look_up`], without asking what is known: the pages of an HVM or PVH guest that was looked at when it was
+    /// suspended, and of one that is mapped whole, which change only by being ballooned, and that is found then.
     fn recall(&self, pfns: &[Pfn]) -> Result<Vec<(PageEntry, u64)>, Error> {
         let as_mapped = || self.whole.as_ref().and_then(WholeMap::layout);
         let Some(layout) = self.still.as_deref().or_else(as_mapped) else { return self.look_up(pfns) };
@@ -130,20 +130,25 @@ impl XenSource {
         Ok(pfns.iter().map(entry).collect())
     }
 
-    /// Finds out what the pages are, once the guest is suspended.
+    /// Finds out what has to be known once the guest is suspended: of a PV guest, the rings; of another one, what its
+    /// pages are, if that was not settled while it ran.
     fn look_when_still(&mut self) -> Result<(), Error> {
-        if self.still.is_some() || !self.watch.is_suspended() {
+        if !self.watch.is_suspended() {
             return Ok(());
         }
-        self.still = Some(match (self.watch.still(), &self.pv) {
-            (Some(layout), _) => layout,
-            (None, None) => Arc::new(self.domain.layout(self.pfn_limit, self.domain.info()?.tot_pages)?),
-            (None, Some(_)) => Arc::new(self.pv_layout()?),
-        });
         if self.pv.is_some() {
-            self.fix_rings()?;
+            return if self.fixed.is_empty() { self.fix_rings() } else { Ok(()) };
+        }
+        if self.still.is_none() && self.watch.settled().is_none() {
+            let found = self.watch.still().map_or_else(|| self.layout().map(Arc::new), Ok);
+            self.still = Some(found?);
         }
         Ok(())
+    }
+
+    /// What the pages of an HVM or PVH guest are now.
+    fn layout(&self) -> Result<Layout, Error> {
+        self.domain.layout(self.pfn_limit, self.domain.info()?.tot_pages)
     }
 
     /// Copies the rings of a suspended PV guest.
@@ -156,15 +161,6 @@ impl XenSource {
             }
         }
         Ok(())
-    }
-
-    fn pv_layout(&self) -> Result<Layout, Error> {
-        let mut kinds = Vec::with_capacity(Pfn(self.pfn_limit).index());
-        for pfns in chunks(self.pfn_limit) {
-            let pages = self.look_up(&pfns.map(Pfn).collect::<Vec<_>>())?;
-            kinds.extend(pages.iter().map(|(entry, _)| entry.kind));
-        }
-        Ok(Layout::new(kinds))
     }
 
     /// Maps these frames; `None` when there are none.
@@ -318,7 +314,7 @@ impl XenSource {
     }
 }
 
-/// The pages that a running PV guest has frames for. Xen is asked for their types when they are sent.
+/// The pages that a PV guest has frames for. Xen is asked for their types when they are sent.
 fn with_frames(pv: &PvSource, pfn_limit: u64) -> PfnSet {
     let mut pages = PfnSet::empty(pfn_limit);
     let known = (0..pfn_limit).map(Pfn).filter(|&pfn| pv.frame(pfn).is_some());
@@ -358,15 +354,16 @@ impl SourceDomain for XenSource {
 
     /// Of an HVM or PVH guest most are holes, a million below 4 GiB.
     fn populated(&mut self) -> Result<PfnSet, BoxError> {
-        let info = self.domain.info()?;
-        if info.shutdown.is_some() {
+        if self.domain.info()?.shutdown.is_some() {
             self.watch.suspended();
         }
         self.look_when_still()?;
-        match (&self.still, &self.pv) {
-            (Some(layout), _) => Ok(layout.populated().clone()),
-            (None, None) => Ok(self.domain.layout(self.pfn_limit, info.tot_pages)?.populated().clone()),
-            (None, Some(pv)) => Ok(with_frames(pv, self.pfn_limit)),
+        if let Some(pv) = &self.pv {
+            return Ok(with_frames(pv, self.pfn_limit));
+        }
+        match self.still.clone().or_else(|| self.watch.settled()) {
+            Some(layout) => Ok(layout.populated().clone()),
+            None => Ok(self.layout()?.populated().clone()),
         }
     }
 
