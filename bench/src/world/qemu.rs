@@ -12,10 +12,10 @@ use ffi::host::PlainMemory;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::Temperature;
 use super::draw::draw;
 use super::host::{spawn, traffic};
 use super::qmp::Qmp;
+use super::{QemuMemory, Temperature};
 use crate::bed::Network;
 use crate::plan::Cell;
 use crate::run::{Measured, cpu_seconds_of};
@@ -47,19 +47,23 @@ impl Drop for Vm {
 
 pub(super) fn measure(
     cell: &Cell,
-    temperature: Temperature,
+    memory: QemuMemory,
     channels: Option<u8>,
     network: &Network,
 ) -> Result<Measured, Error> {
     let files = TempDir::new_in("/run").map_err(|cause| Error::io("make a directory in /run", cause))?;
-    let memory = memory_file(files.path(), cell.pages()?)?;
+    let content = memory_file(files.path(), cell.pages()?)?;
     let (pages, size) = (cell.pages()?, cell.pages()? * engine::PAGE_SIZE as u64);
     let with_memory =
-        format!("memory-backend-file,id=mem,size={size},share=on,mem-path={}", memory.display());
+        format!("memory-backend-file,id=mem,size={size},share=on,mem-path={}", content.display());
     let mut source = network.source.inside(|| start(files.path(), "source", size, &with_memory, false))?;
-    // The same kind of memory as a new guest of ours: a memory file that nobody has touched, or that QEMU touched first.
-    let touched = if temperature == Temperature::Warm { "on" } else { "off" };
-    let fresh = format!("memory-backend-memfd,id=mem,size={size},share=on,prealloc={touched}");
+    let (kind, temperature) = match memory {
+        // As a new guest of ours has it. `prealloc`: QEMU touches it first.
+        QemuMemory::File(Temperature::Cold) => ("memfd,share=on", Temperature::Cold),
+        QemuMemory::File(Temperature::Warm) => ("memfd,share=on,prealloc=on", Temperature::Warm),
+        QemuMemory::Ram => ("ram", Temperature::Cold),
+    };
+    let fresh = format!("memory-backend-{kind},id=mem,size={size}");
     let mut target = network.target.inside(|| start(files.path(), "target", size, &fresh, true))?;
     for vm in [&mut source, &mut target] {
         configure(&mut vm.qmp, channels)?;
