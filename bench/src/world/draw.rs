@@ -2,16 +2,19 @@
 //!
 //! The host of a virtual machine may take back what the machine has free (Linux `mm/page_reporting.c`). Whoever then touches
 //! that memory first waits for the host, several times as long as for the machine's own work on it, and how many such
-//! pages it meets is chance. So before a target takes memory, free memory is touched and given back.
+//! pages it meets is chance. So before a target takes memory, free memory is touched and given back, as huge pages: so taken, it
+//! is what both who take huge pages and who take small ones get next. What was touched as small pages is not what huge ones are
+//! made of.
 
-use engine::{PAGE_SIZE, Pfn};
+use engine::PAGE_SIZE;
+use ffi::host::PlainMemory;
 use nix::sys::sysinfo::sysinfo;
 
 use super::Temperature;
 use crate::Error;
 
-/// How much of it, for each byte that the target will take: it need not get what was freed last.
-const TIMES: usize = 2;
+/// How much of it, for each page that the target will take: it need not get what was freed last.
+const TIMES: u64 = 2;
 /// The most of what is free, one part in so many: the machine must not run out of memory by this.
 const SHARE: u64 = 2;
 
@@ -19,26 +22,23 @@ const SHARE: u64 = 2;
 ///
 /// # Errors
 /// When there is not so much.
-pub(super) fn draw(pages: u64, temperature: Temperature) -> Result<Vec<u8>, Error> {
+pub(super) fn draw(pages: u64, temperature: Temperature) -> Result<Option<PlainMemory>, Error> {
     match temperature {
-        Temperature::Cold => touched((TIMES * Pfn(pages).index() * PAGE_SIZE).min(spare()?)),
-        Temperature::Warm => Ok(Vec::new()),
+        Temperature::Cold => touched((TIMES * pages).min(spare()?)).map(Some),
+        Temperature::Warm => Ok(None),
     }
 }
 
-/// Bytes that may be touched for this.
-fn spare() -> Result<usize, Error> {
+/// Pages that may be touched for this.
+fn spare() -> Result<u64, Error> {
     let free =
         sysinfo().map_err(|cause| Error::io("ask how much memory is free", cause.into()))?.ram_unused();
-    Ok(usize::try_from(free / SHARE).unwrap_or(usize::MAX))
+    Ok(free / SHARE / PAGE_SIZE as u64)
 }
 
-fn touched(bytes: usize) -> Result<Vec<u8>, Error> {
-    let mut memory = Vec::new();
-    let room = memory.try_reserve_exact(bytes);
-    room.map_err(|_| Error::Refused(format!("there are no {bytes} bytes of memory for a target")))?;
-    // Not zeros: the kernel has those without memory.
-    memory.resize(bytes, 1);
+fn touched(pages: u64) -> Result<PlainMemory, Error> {
+    let memory = PlainMemory::huge(pages)?;
+    memory.populate()?;
     Ok(memory)
 }
 
@@ -48,14 +48,14 @@ mod tests {
 
     #[test]
     fn it_is_touched_for_a_cold_target_only() {
-        let cold = draw(64, Temperature::Cold).unwrap();
-        assert_eq!(cold.len(), TIMES * 64 * PAGE_SIZE);
-        assert!(cold.iter().all(|&byte| byte == 1));
-        assert!(draw(64, Temperature::Warm).unwrap().is_empty());
+        let mut cold = draw(64, Temperature::Cold).unwrap().unwrap();
+        assert_eq!(cold.bytes_mut().len() as u64, TIMES * 64 * PAGE_SIZE as u64);
+        assert!(draw(64, Temperature::Warm).unwrap().is_none());
     }
 
     #[test]
     fn it_is_never_all_that_is_free() {
-        assert!((spare().unwrap() as u64) <= sysinfo().unwrap().ram_total() / SHARE);
+        let total = sysinfo().unwrap().ram_total();
+        assert!(spare().unwrap() * PAGE_SIZE as u64 <= total / SHARE);
     }
 }

@@ -16,8 +16,15 @@ impl PlainMemory {
     /// # Errors
     /// [`HostError::Os`].
     pub fn create(pages: u64) -> Result<Self, HostError> {
-        let memfd = Memfd::create("xc-bench memory", pages * PAGE)?;
-        Ok(Self { map: Mapping::new(&memfd, Access::ReadWrite)?, pages })
+        Ok(Self { map: Mapping::new(&file(pages)?, Access::ReadWrite)?, pages })
+    }
+
+    /// The same, by huge pages where the kernel has some, as a guest's memory is that is received.
+    ///
+    /// # Errors
+    /// [`HostError::Os`].
+    pub fn huge(pages: u64) -> Result<Self, HostError> {
+        Ok(Self { map: Mapping::huge(&file(pages)?)?, pages })
     }
 
     /// Touches every page.
@@ -30,10 +37,14 @@ impl PlainMemory {
 
     /// All of its bytes.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the memory file was made in `create`, its descriptor is closed and never left it, so this map is
+        // SAFETY: the memory file was made for this map, its descriptor is closed and never left it, so this map is
         // the only one; it is mutably borrowed while the slice lives.
         unsafe { self.map.bytes(&(0..self.pages)).as_mut() }
     }
+}
+
+fn file(pages: u64) -> Result<Memfd, HostError> {
+    Memfd::create("xc-bench memory", pages * PAGE)
 }
 
 #[cfg(test)]

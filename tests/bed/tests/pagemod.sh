@@ -17,19 +17,23 @@ fresh "$n" || give_up "$n: start of the guest"
 # said: how often it told its rate
 said() { count "$n" 'GUEST pagemod pages/s'; }
 
-# achieved FIRST: its mean rate since it had told it FIRST times
+# achieved FIRST: the least and the most of the rates that it told since it had told FIRST of them
 achieved() {
-    conlog "$n" | awk -v first="$1" '/GUEST pagemod pages/ && ++told > first { sum += $NF; n++ } END { printf "%.0f\n", sum / n }'
+    conlog "$n" | awk -v first="$1" '/GUEST pagemod pages/ && ++told > first {
+        if (!least || $NF < least) least = $NF
+        if ($NF > most) most = $NF
+    } END { print least + 0, most + 0 }'
 }
 
 # logged: pages/s in Xen's dirty log
 logged() { sed -n 's/.* \([0-9]*\) dirty pages.*/\1/p' /tmp/said; }
 
-# near LOGGED WRITTEN: all that was written is in the log, and no more beside it than such a guest writes when it is idle, some
-# 400 pages/s
-near() {
-    echo "in the dirty log $1 pages/s, written $2"
-    awk -v logged="$1" -v written="$2" 'BEGIN { exit !(logged > 0.8 * written && logged < 1.1 * written + 1000) }'
+# logs_all LOGGED LEAST MOST: all that was written is in the log, and no more beside it than such a guest writes when it is
+# idle, some 400 pages/s. The machine is shared, and the rate not the same each second.
+logs_all() {
+    echo "in the dirty log $1 pages/s, written $2 to $3"
+    awk -v logged="$1" -v least="$2" -v most="$3" \
+        'BEGIN { exit !(least > 0 && logged > 0.9 * least && logged < 1.1 * most + 1000) }'
 }
 
 waitfor "$n" 'GUEST pagemod pages/s' 60 3
@@ -38,11 +42,12 @@ verdict $? "$n: xc-pagemod runs in the guest"
 before=$(said)
 xc-migrate record --slot 100ms --for 5s "$n" /tmp/r 2> /tmp/said
 cat /tmp/said
-near "$(logged)" "$(achieved "$before")"
+# shellcheck disable=SC2046 # two numbers
+logs_all "$(logged)" $(achieved "$before")
 verdict $? "$n: xc-pagemod writes as much as the dirty log shows"
 
 xc-migrate --stop fni:n=3 -s '' "$n" xc-migrate-receive && whole "$n" &&
-    waitfor "$n" 'GUEST pagemod pages/s' 60 $(($(said) + 3)) && [ "$(achieved $(($(said) - 2)))" -gt 0 ]
+    waitfor "$n" 'GUEST pagemod pages/s' 60 $(($(said) + 3)) && [ "$(achieved $(($(said) - 2)))" != '0 0' ]
 verdict $? "$n: xc-pagemod goes on after a live migration"
 xl destroy "$n"
 end_cases
