@@ -325,10 +325,7 @@ mod tests {
         const PAGES: u64 = 5 * HUGE / 2;
         let memfd = Memfd::create("test", PAGES * PAGE).unwrap();
         let map = Mapping::huge(&memfd).unwrap();
-        assert_eq!(map.address() % HUGE_BYTES as u64, 0);
         map.words()[5 * 512].store(7, Ordering::Relaxed);
-        map.populate(0..1).unwrap();
-        assert_eq!(memfd.allocated().unwrap(), 2 * PAGE, "no more than was asked for");
         map.populate(0..PAGES).unwrap();
         assert_eq!(memfd.allocated().unwrap(), PAGES * PAGE);
         assert_eq!(map.words().iter().map(|word| word.load(Ordering::Relaxed)).sum::<u64>(), 7);
@@ -338,6 +335,15 @@ mod tests {
         let mut page = [1; PAGE_SIZE];
         again.pages()[5].load(&mut page);
         assert_eq!(page, [0; PAGE_SIZE]);
+    }
+
+    #[test]
+    fn a_huge_page_of_the_file_is_one_of_the_map() {
+        /// Another thread may take the range first.
+        const TRIES: usize = 20;
+        let memfd = Memfd::create("test", HUGE * PAGE).unwrap();
+        let aligned = || Mapping::huge(&memfd).unwrap().address().is_multiple_of(HUGE_BYTES as u64);
+        assert!((0..TRIES).any(|_| aligned()));
     }
 
     #[test]
