@@ -27,7 +27,7 @@ pub struct Plan {
     pub name: String,
     /// What it is for, in a sentence.
     pub title: String,
-    /// How often every cell is measured.
+    /// How often a cell is measured, if its matrix does not say.
     #[serde(default = "repeat")]
     pub repeat: u32,
     /// The round-trip time, microseconds, that the socket buffers of shaped links are made for.
@@ -69,6 +69,9 @@ impl Model {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Matrix {
+    /// How often its cells are measured, if not as often as the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
     /// Who moves the memory: `host`, `ideal-cold`, `ideal-warm`, `qemu`, `qemu-multifd-N`, `qemu-warm`…
     #[serde(default = "host")]
     pub world: Vec<String>,
@@ -144,7 +147,7 @@ impl Plan {
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
         let plan: Self =
             toml::from_str(text).map_err(|cause| Error::Plan(name.to_owned(), Box::new(cause)))?;
-        if plan.repeat == 0 || plan.cells()?.is_empty() {
+        if plan.turns()?.is_empty() {
             return Err(Error::Refused(format!("the plan {name} measures nothing")));
         }
         Ok(plan)
@@ -155,16 +158,36 @@ impl Plan {
     /// # Errors
     /// [`Error::Spec`] for a word that cannot be read.
     pub fn cells(&self) -> Result<Vec<Cell>, Error> {
-        let mut cells: Vec<Cell> = Vec::new();
+        Ok(self.turns()?.into_iter().map(|(cell, _)| cell).collect())
+    }
+
+    /// Every cell, in the order of the plan, and how often it is measured; of a cell of two matrices, the higher number
+    /// counts. Those that are never measured are left out.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] for a word that cannot be read.
+    pub fn turns(&self) -> Result<Vec<(Cell, u32)>, Error> {
+        let mut all: Vec<(Cell, u32)> = Vec::new();
         for matrix in &self.matrix {
+            let repeat = matrix.repeat.unwrap_or(self.repeat);
             for cell in matrix.cells() {
                 cell.check()?;
-                if !cells.contains(&cell) {
-                    cells.push(cell);
+                match all.iter_mut().find(|(known, _)| *known == cell) {
+                    Some((_, turns)) => *turns = repeat.max(*turns),
+                    None => all.push((cell, repeat)),
                 }
             }
         }
-        Ok(cells)
+        all.retain(|(_, turns)| *turns > 0);
+        Ok(all)
+    }
+
+    /// The plan with every cell measured so often.
+    #[must_use]
+    pub fn repeated(mut self, turns: u32) -> Self {
+        self.repeat = turns;
+        self.matrix.iter_mut().for_each(|matrix| matrix.repeat = None);
+        self
     }
 }
 
@@ -211,9 +234,21 @@ mod tests {
     #[test]
     fn a_matrix_is_every_combination_once() {
         let plan = Plan::parse("small", SMALL).unwrap();
-        assert_eq!((plan.cells().unwrap().len(), plan.repeat), (4, REPEAT));
-        let twice = format!("{SMALL}[[matrix]]\nmemory = ['16M']\n");
-        assert_eq!(Plan::parse("small", &twice).unwrap().cells().unwrap().len(), 4);
+        let turns = plan.turns().unwrap();
+        assert_eq!(turns.len(), 4);
+        assert!(turns.iter().all(|(_, turns)| *turns == REPEAT));
+    }
+
+    #[test]
+    fn a_matrix_may_say_how_often() {
+        let more = |repeat| format!("{SMALL}[[matrix]]\nmemory = ['16M', '64M']\nrepeat = {repeat}\n");
+        let turns = |plan: Plan| plan.turns().unwrap().iter().map(|(_, turns)| *turns).collect::<Vec<_>>();
+        let plan = |repeat| Plan::parse("small", &more(repeat)).unwrap();
+        // 16 MiB over the loopback is in both.
+        assert_eq!(turns(plan(5)), [5, 3, 3, 3, 5]);
+        assert_eq!(turns(plan(1)), [3, 3, 3, 3, 1]);
+        assert_eq!(turns(plan(0)), [3, 3, 3, 3]);
+        assert_eq!(turns(plan(5).repeated(2)), [2; 5]);
     }
 
     #[test]
@@ -233,6 +268,7 @@ mod tests {
         assert!(mistake(&format!("{SMALL}world = ['mars']\n")).contains("world 'mars' is not"));
         assert!(mistake(&format!("{SMALL}map = ['half']\n")).contains("map 'half' is not"));
         assert!(mistake(&SMALL.replace("['16M', '32M']", "[]")).contains("measures nothing"));
+        assert!(mistake(&format!("{SMALL}repeat = 0\n")).contains("measures nothing"));
         assert!(Plan::load("no-such-plan").unwrap_err().to_string().contains("one of quick"));
     }
 }

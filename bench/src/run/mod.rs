@@ -88,13 +88,13 @@ impl Run {
 /// When the directory holds another plan's run, a cell is impossible, or a row cannot be written. A measurement that
 /// fails is no error but a row that says so.
 pub fn run(plan: &Plan, text: &str, dir: &Path, mut heard: impl FnMut(&Progress<'_>)) -> Result<(), Error> {
-    let cells = plan.cells()?;
-    cells.iter().try_for_each(Cell::check_possible)?;
+    let turns = plan.turns()?;
+    turns.iter().try_for_each(|(cell, _)| cell.check_possible())?;
     begin(text, dir)?;
-    record_guests(plan, &cells, dir)?;
+    record_guests(plan, turns.iter().map(|(cell, _)| cell), dir)?;
     let mut rows = Rows::open(dir)?;
     let done: HashSet<(Cell, u32)> = rows.done().collect();
-    let all = order::interleaved(&cells, plan.repeat);
+    let all = order::interleaved(&turns);
     let mut left: Vec<_> = all.iter().filter(|(cell, turn)| !done.contains(&(cell.clone(), *turn))).collect();
     left.reverse();
     let mut times = order::Times::default();
@@ -172,7 +172,7 @@ fn begin(text: &str, dir: &Path) -> Result<(), Error> {
 }
 
 /// What HIST needs to know of each guest, recorded before anything is measured.
-fn record_guests(plan: &Plan, cells: &[Cell], dir: &Path) -> Result<(), Error> {
+fn record_guests<'a>(plan: &Plan, cells: impl Iterator<Item = &'a Cell>, dir: &Path) -> Result<(), Error> {
     if !plan.predict.contains(&Model::Hist) {
         return Ok(());
     }

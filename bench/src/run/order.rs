@@ -6,15 +6,19 @@ use std::time::Duration;
 use crate::plan::Cell;
 use crate::random;
 
-/// Every cell once in each turn, each turn in another order: what drifts on a machine then meets all cells alike, and
-/// cells of the same turn are pairs to compare. The same for every run of a plan.
-pub(super) fn interleaved(cells: &[Cell], turns: u32) -> Vec<(Cell, u32)> {
-    (1..=turns).flat_map(|turn| shuffled(cells, turn).into_iter().map(move |cell| (cell, turn))).collect()
+/// Every cell once in each of its turns, each turn in another order: what drifts on a machine then meets all cells alike,
+/// and cells of the same turn are pairs to compare. The same for every run of a plan.
+pub(super) fn interleaved(turns: &[(Cell, u32)]) -> Vec<(Cell, u32)> {
+    let last = turns.iter().map(|(_, turns)| *turns).max().unwrap_or(0);
+    let cells_of =
+        |turn| turns.iter().filter(move |(_, turns)| *turns >= turn).map(|(cell, _)| cell.clone()).collect();
+    (1..=last)
+        .flat_map(|turn| shuffled(cells_of(turn), turn).into_iter().map(move |cell| (cell, turn)))
+        .collect()
 }
 
 /// Fisher and Yates' shuffle, by the turn's own numbers.
-fn shuffled(cells: &[Cell], turn: u32) -> Vec<Cell> {
-    let mut cells = cells.to_vec();
+fn shuffled(mut cells: Vec<Cell>, turn: u32) -> Vec<Cell> {
     let mut rng = random::fork(0, u64::from(turn));
     for last in (1..cells.len()).rev() {
         let other = usize::try_from(random::below(&mut rng, last as u64 + 1)).unwrap_or(last);
@@ -56,13 +60,24 @@ mod tests {
     #[test]
     fn every_turn_has_every_cell_in_another_order() {
         let cells = cells(20);
-        let all = interleaved(&cells, 2);
+        let turns: Vec<_> = cells.iter().map(|cell| (cell.clone(), 2)).collect();
+        let all = interleaved(&turns);
         let turn = |n| {
             all.iter().filter(move |(_, turn)| *turn == n).map(|(cell, _)| cell.clone()).collect::<Vec<_>>()
         };
         assert_ne!(turn(1), turn(2));
         assert!(cells.iter().all(|cell| turn(1).contains(cell) && turn(2).contains(cell)));
-        assert_eq!((all.len(), interleaved(&cells, 2)), (40, all.clone()));
+        assert_eq!((all.len(), interleaved(&turns)), (40, all.clone()));
+    }
+
+    #[test]
+    fn a_cell_is_measured_as_often_as_its_matrix_says() {
+        let cells = cells(3);
+        let turns: Vec<_> = cells.iter().cloned().zip([1, 3, 2]).collect();
+        let all = interleaved(&turns);
+        let of = |cell| all.iter().filter(|(c, _)| c == cell).map(|(_, turn)| *turn).collect::<Vec<_>>();
+        assert_eq!((of(&cells[0]), of(&cells[1]), of(&cells[2])), (vec![1], vec![1, 2, 3], vec![1, 2]));
+        assert!(all.is_sorted_by_key(|(_, turn)| *turn));
     }
 
     #[test]

@@ -25,7 +25,9 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Error> {
 fn run_plan(name: &str, out: Option<PathBuf>, repeat: Option<u32>) -> Result<(), Error> {
     let (mut plan, text) = Plan::load(name)?;
     bed::enter()?;
-    plan.repeat = repeat.unwrap_or(plan.repeat);
+    if let Some(turns) = repeat {
+        plan = plan.repeated(turns);
+    }
     let dir = out.unwrap_or_else(|| Path::new("runs").join(&plan.name));
     for warning in warnings(&plan)? {
         output::say(format_args!("warning: {warning}"));
