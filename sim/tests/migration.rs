@@ -156,13 +156,17 @@ fn arrived(
     target: &SimTarget,
     restored: &Result<engine::RestoreReport, Error>,
 ) -> Result<(), TestCaseError> {
-    if let Err(error) = restored {
-        prop_assert!(matches!(case.trouble, Trouble::Restore(..)), "{:?}", error);
-        prop_assert!(target.is_discarded() && target.discards() == 1);
-        return Ok(());
-    }
+    let report = match restored {
+        Ok(report) => report,
+        Err(error) => {
+            prop_assert!(matches!(case.trouble, Trouble::Restore(..)), "{:?}", error);
+            prop_assert!(target.is_discarded() && target.discards() == 1);
+            return Ok(());
+        }
+    };
     prop_assert!(target.is_complete() && !target.is_discarded());
     prop_assert_eq!(target.snapshot(), saved.guest.snapshot());
+    prop_assert_eq!(report.populated, target.snapshot().iter().flatten().count() as u64);
     prop_assert_eq!(target.events_applied(), Some(saved.guest.events_applied()));
     Ok(())
 }

@@ -82,6 +82,9 @@ pub(super) struct Pages<'a> {
     common: Common<'a>,
     abort: &'a Abort,
     populated: PfnSet,
+    /// How many those are. To count them at the end would mean to look at all of a set that is as large as the guest may
+    /// become (8 MiB of a Xen guest), while the guest stands still.
+    has_memory: u64,
     digest: Option<MemoryDigest>,
     differing: Option<Difference>,
     /// Whether what comes is to be compared with what is there.
@@ -101,6 +104,7 @@ impl<'a> Pages<'a> {
             common,
             abort,
             populated: PfnSet::empty(common.pfn_limit),
+            has_memory: 0,
             digest: common.digest.then(|| MemoryDigest::new(common.pfn_limit)),
             differing: None,
             verifying: false,
@@ -161,8 +165,8 @@ impl<'a> Pages<'a> {
 
     /// What came, in a stream of this many bytes.
     pub(super) fn received(self, bytes: u64) -> Received {
-        let Self { pages, compared, digest, differing, populated, .. } = self;
-        Received { pages, populated: populated.len(), compared, bytes, digest, differing }
+        let Self { pages, compared, digest, differing, has_memory, .. } = self;
+        Received { pages, populated: has_memory, compared, bytes, digest, differing }
     }
 
     /// No page twice in a record, and none that goes by another lane.
@@ -191,6 +195,8 @@ impl<'a> Pages<'a> {
                 self.fresh.push(entry.pfn);
             }
         }
+        self.has_memory += self.fresh.len() as u64;
+        self.has_memory -= self.gone.len() as u64;
         if !self.gone.is_empty() {
             memory.depopulate(&self.gone).map_err(failed("taking pages back"))?;
         }

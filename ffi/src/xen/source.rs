@@ -314,16 +314,6 @@ impl XenSource {
     }
 }
 
-/// The pages that a PV guest has frames for. Xen is asked for their types when they are sent.
-fn with_frames(pv: &PvSource, pfn_limit: u64) -> PfnSet {
-    let mut pages = PfnSet::empty(pfn_limit);
-    let known = (0..pfn_limit).map(Pfn).filter(|&pfn| pv.frame(pfn).is_some());
-    known.for_each(|pfn| {
-        pages.insert(pfn);
-    });
-    pages
-}
-
 /// The pages below a limit, in chunks of [`CHUNK_PAGES`].
 fn chunks(pfn_limit: u64) -> impl Iterator<Item = Range<u64>> {
     let firsts = (0..pfn_limit).step_by(Pfn(CHUNK_PAGES).index());
@@ -359,7 +349,7 @@ impl SourceDomain for XenSource {
         }
         self.look_when_still()?;
         if let Some(pv) = &self.pv {
-            return Ok(with_frames(pv, self.pfn_limit));
+            return Ok(pv.populated());
         }
         match self.still.clone().or_else(|| self.watch.settled()) {
             Some(layout) => Ok(layout.populated().clone()),

@@ -1,8 +1,9 @@
 //! The p2m of a PV guest: which machine frame each of its pages is. The guest keeps it, Xen does not.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use engine::PfnSet;
 use stream::Pfn;
 
 use super::m2p::M2p;
@@ -14,6 +15,8 @@ use crate::xen::foreign::{Foreign, Mapping};
 
 /// The stream's p2m record counts pages in 32 bits.
 const MOST_PAGES: u64 = 1 << 32;
+/// Pages that share a word of a [`PfnSet`].
+const PAGES_A_WORD: usize = 64;
 
 /// The p2m of a guest, mapped read only: it shows every change that the guest makes.
 #[derive(Debug)]
@@ -52,6 +55,17 @@ impl P2m {
     pub(super) fn mfn(&self, pfn: Pfn) -> Option<u64> {
         let entry = self.list.words().get(pfn.index()).filter(|_| pfn.0 <= self.max_pfn)?;
         Some(entry.load(Ordering::Relaxed)).filter(|&mfn| self.m2p.is_frame(mfn))
+    }
+
+    /// The pages that have memory. By words, for the guest may stand still meanwhile.
+    pub(super) fn populated(&self) -> PfnSet {
+        let mut pages = PfnSet::empty(self.max_pfn + 1);
+        let has_frame = |entry: &AtomicU64| self.m2p.is_frame(entry.load(Ordering::Relaxed));
+        for (word, entries) in self.list.words().chunks(PAGES_A_WORD).enumerate() {
+            let bits = entries.iter().rfold(0, |bits, entry| bits << 1 | u64::from(has_frame(entry)));
+            pages.union_word(word, bits);
+        }
+        pages
     }
 
     /// The page of a machine frame, if the guest's table and Xen's agree that it is the guest's.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use engine::PageBytes;
+use engine::{PageBytes, PfnSet};
 use stream::libxc::{Record, VcpuPart};
 use stream::{PageEntry, Pfn};
 
@@ -50,6 +50,11 @@ impl PvSource {
     /// One more than its last page.
     pub(in crate::xen) fn pfn_limit(&self) -> u64 {
         self.p2m.max_pfn() + 1
+    }
+
+    /// The pages that have memory. Xen is asked for their types when they are sent.
+    pub(in crate::xen) fn populated(&self) -> PfnSet {
+        self.p2m.populated()
     }
 
     /// The machine frame of a page that has memory.
