@@ -65,9 +65,13 @@ fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
     })
 }
 
-/// The cells of which a run has measurements.
+/// The cells of which a run has measurements, in the order of its plan, so that figures of the same axes have the same
+/// colours. They were measured in another one.
 fn cells(run: &Run) -> Vec<&Cell> {
-    distinct(run.measured(|_| true).map(|(row, _)| &row.cell))
+    let planned = run.plan.cells().unwrap_or_default();
+    let mut cells = distinct(run.measured(|_| true).map(|(row, _)| &row.cell));
+    cells.sort_by_key(|cell| planned.iter().position(|other| other == *cell).unwrap_or(planned.len()));
+    cells
 }
 
 /// A figure of a cell, with its interval over the turns.
@@ -80,4 +84,22 @@ fn figure_of(run: &Run, cell: &Cell, figure: impl Fn(&Measured) -> Option<f64>) 
 /// A name of letters, digits and dashes.
 fn plain(text: &str) -> String {
     text.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+    use crate::run::{Machine, Row};
+
+    #[test]
+    fn cells_come_in_the_order_of_the_plan() {
+        let text = "name = 'a'\ntitle = 'b'\n[[matrix]]\nmemory = ['16M', '32M', '64M']\n";
+        let plan = Plan::parse("a", text).unwrap();
+        let planned = plan.cells().unwrap();
+        let row = |index: usize| Row::new(planned[index].clone(), 1, Ok(Measured::default()));
+        let rows = [2, 0, 2, 1].map(row).into();
+        let run = Run { dir: PathBuf::new(), plan, machine: Machine::describe(), rows };
+        assert_eq!(cells(&run), planned.iter().collect::<Vec<_>>());
+    }
 }
